@@ -1,0 +1,1 @@
+"""The pure core: words, rules and arithmetic of orchestration. No I/O, no clock."""

@@ -1,0 +1,24 @@
+"""Identities. Every id sorts by the time it was made, so that keyset pages need no second column."""
+
+import secrets
+import time
+from typing import NewType
+
+JobId = NewType("JobId", str)
+RunId = NewType("RunId", str)
+TeamId = NewType("TeamId", str)
+
+#: The namespace of everything until an installation makes more of them.
+DEFAULT_TEAM = TeamId("default")
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
+_RANDOM_BITS = 80
+
+
+def new_id() -> str:
+    """A ULID in lower case: 26 characters, 48 bits of milliseconds, 80 random bits.
+
+    Layout: https://github.com/ulid/spec
+    """
+    value = (time.time_ns() // 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+    return "".join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))

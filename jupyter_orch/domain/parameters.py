@@ -1,0 +1,1 @@
+"""Parameters of a notebook: inferred from its `parameters` cell, described by JSON Schema."""

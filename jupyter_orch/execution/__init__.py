@@ -1,0 +1,1 @@
+"""The papermill pipeline and the papermill engine."""

@@ -1,0 +1,386 @@
+"""Every port: what the use cases need from the world. Read this file and you know the machine.
+
+Adapters implement these; only `wiring` knows which. All instants are aware UTC. Unless said
+otherwise a method is one transaction, may be called from any thread, and raises
+`errors.Unavailable` when its backend cannot be reached.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from jupyter_orch.domain.ids import JobId, RunId, TeamId
+from jupyter_orch.domain.model import (
+    Attempt,
+    Change,
+    Job,
+    JobSpec,
+    JobSummary,
+    Page,
+    Run,
+    RunError,
+    Trigger,
+)
+from jupyter_orch.domain.outputs import (
+    OutputRequest,
+    Provenance,
+    StagedOutput,
+    TableInfo,
+    TableVersion,
+)
+from jupyter_orch.domain.states import Reason, RunState
+
+
+class Clock(Protocol):
+    """The only reader of the wall clock."""
+
+    def now(self) -> datetime:
+        """Now, aware, in UTC."""
+        ...
+
+
+# --------------------------------------------------------------------------- the database
+
+
+class JobStore(Protocol):
+    """Jobs and their immutable versions."""
+
+    def add_job(self, job: Job, *, next_due: Mapping[str, datetime | None]) -> Job:
+        """Stores a new job at version 1 with the first due instant of each trigger.
+
+        Raises:
+            Refused: The team has a job of that name (field `name`).
+        """
+        ...
+
+    def update_job(
+        self,
+        job_id: JobId,
+        *,
+        expected_version: int,
+        spec: JobSpec,
+        notebook_sha256: str | None,
+        next_due: Mapping[str, datetime | None],
+        user: str,
+    ) -> Job:
+        """Saves the next version and clears `error`.
+
+        A trigger that keeps its id, kind and times keeps its due instant; the others take theirs
+        from `next_due`.
+
+        Raises:
+            NotFound: No such job.
+            StaleWrite: Another version is current.
+            Refused: The name is taken.
+        """
+        ...
+
+    def set_paused(
+        self, job_id: JobId, *, paused: bool, next_due: Mapping[str, datetime | None], user: str
+    ) -> Job:
+        """Pauses, or resumes with new due instants. Saying it twice is harmless."""
+        ...
+
+    def delete_job(self, job_id: JobId, *, user: str) -> None:
+        """Removes the job and its triggers; queued runs are cancelled, history stays."""
+        ...
+
+    def get_job(self, team: TeamId, key: str) -> Job:
+        """The job with this id or, failing that, this name."""
+        ...
+
+    def get_summary(self, job_id: JobId) -> JobSummary:
+        """One line of the list of jobs."""
+        ...
+
+    def list_jobs(
+        self,
+        team: TeamId,
+        *,
+        search: str = "",
+        notebook: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page[JobSummary]:
+        """Jobs by name; `search` matches a part of the name, without case."""
+        ...
+
+
+class RunStore(Protocol):
+    """Runs, their attempts and what they published."""
+
+    def add_run(self, run: Run) -> Run:
+        """Stores the run, or returns the one that (job_id, run_key) already names."""
+        ...
+
+    def get_run(self, team: TeamId, run_id: RunId) -> Run: ...
+
+    def list_runs(
+        self,
+        team: TeamId,
+        *,
+        job_id: JobId | None = None,
+        states: Sequence[RunState] = (),
+        search: str = "",
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page[Run]:
+        """Newest first."""
+        ...
+
+    def attempts(self, run_id: RunId) -> tuple[Attempt, ...]: ...
+
+    def published(self, run_id: RunId) -> tuple[TableVersion, ...]:
+        """What the run published, in the order of publishing."""
+        ...
+
+    def queries(self, run_id: RunId) -> tuple[str, ...]:
+        """Warehouse query ids that the run's notebook started, oldest first."""
+        ...
+
+    def request_cancel(self, run_id: RunId, *, user: str) -> Run:
+        """Cancels a queued run at once; asks the holder of a running one to stop.
+
+        Raises:
+            Refused: The run is publishing or has ended.
+        """
+        ...
+
+    def counts(self, team: TeamId) -> Mapping[RunState, int]:
+        """Runs that have not ended, by state."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A lease that is still ours."""
+
+    run_id: RunId
+    cancel_requested: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerInfo:
+    """A worker as others see it."""
+
+    name: str
+    host: str
+    pid: int
+    slots: int
+    busy: int
+    last_seen: datetime
+
+
+class Ledger(Protocol):
+    """What a worker needs from the database: leases, fences, ends.
+
+    Every method that names an attempt is fenced: it changes nothing and answers False when this
+    worker no longer holds (run, attempt). The store implements it, and so does the client, for
+    `papermill` beside a running service.
+    """
+
+    def claim_runs(self, worker: str, *, limit: int, lease_seconds: float) -> tuple[Run, ...]:
+        """Takes queued runs whose time has come; raises each one's attempt number by one."""
+        ...
+
+    def claim_publications(
+        self, worker: str, *, limit: int, lease_seconds: float
+    ) -> tuple[tuple[Run, tuple[StagedOutput, ...]], ...]:
+        """Takes over runs in state publishing whose lease ran out, with their publish intent."""
+        ...
+
+    def open_adhoc(self, run: Run, *, worker: str, lease_seconds: float) -> Run:
+        """Stores a run that its worker is already executing, as attempt 1."""
+        ...
+
+    def heartbeat(
+        self, worker: str, held: Iterable[tuple[RunId, int]], *, lease_seconds: float
+    ) -> tuple[Held, ...]:
+        """Renews the leases that are still held; what is missing in the answer is lost."""
+        ...
+
+    def progress(
+        self, worker: str, run_id: RunId, attempt: int, *, done: int, total: int
+    ) -> bool: ...
+
+    def record_query(self, worker: str, run_id: RunId, attempt: int, query_id: str) -> bool: ...
+
+    def begin_publishing(
+        self, worker: str, run_id: RunId, attempt: int, staged: Sequence[StagedOutput]
+    ) -> bool:
+        """Records the publish intent; from here the run only rolls forward."""
+        ...
+
+    def finish(
+        self,
+        worker: str,
+        run_id: RunId,
+        attempt: int,
+        *,
+        state: RunState,
+        reason: Reason | None = None,
+        error: RunError | None = None,
+        versions: Sequence[TableVersion] = (),
+        retry_in_seconds: float | None = None,
+    ) -> bool:
+        """Ends the attempt, and the run unless `retry_in_seconds` queues it again."""
+        ...
+
+    def reap(self) -> int:
+        """Ends attempts whose lease ran out: queued again while retries are left, else failed.
+
+        A lost worker costs no retry the first time: every run may be retaken once more than its
+        policy says. Runs in state publishing are left to `claim_publications`.
+        """
+        ...
+
+    def beat(self, worker: WorkerInfo) -> None:
+        """Says that this worker lives."""
+        ...
+
+    def workers(self) -> tuple[WorkerInfo, ...]:
+        """Workers seen within the last minute."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class DueTrigger:
+    """A trigger whose due instant has come, claimed by the wake-up that reads it."""
+
+    job: Job
+    trigger: Trigger
+    due: datetime
+
+
+class WakeUp(Protocol):
+    """One transaction of the scheduler: claim, insert runs, advance, commit."""
+
+    due: tuple[DueTrigger, ...]
+
+    def insert(self, runs: Sequence[Run]) -> None:
+        """Adds runs and skipped rows; a (job_id, run_key) that exists is left alone."""
+        ...
+
+    def advance(self, job_id: JobId, trigger_id: str, next_due: datetime | None) -> None: ...
+
+    def disable(self, job_id: JobId, error: str) -> None:
+        """A trigger raised: this job alone stops, with the reason shown."""
+        ...
+
+    def has_active_run(self, job_id: JobId) -> bool: ...
+
+
+class ScheduleStore(Protocol):
+    """What the timer needs from the database."""
+
+    def wake_up(self, *, limit: int) -> AbstractContextManager[WakeUp]:
+        """Claims due triggers of jobs that are neither paused nor broken.
+
+        Leaving the block commits, an exception rolls all of it back.
+        """
+        ...
+
+    def next_due(self) -> datetime | None:
+        """The earliest due instant of all."""
+        ...
+
+
+class ChangeFeed(Protocol):
+    """What changed, in order, for everybody who shows something."""
+
+    def changes(self, *, after: int, limit: int = 500) -> tuple[Change, ...]: ...
+
+    def last_change(self) -> int: ...
+
+
+class Store(JobStore, RunStore, Ledger, ScheduleStore, ChangeFeed, Protocol):
+    """The one database."""
+
+    def now(self) -> datetime:
+        """The database's clock."""
+        ...
+
+    def close(self) -> None: ...
+
+
+# --------------------------------------------------------------------------- the warehouse
+
+
+class Warehouse(Protocol):
+    """Versioned tables. Every catalog commit of the product goes through here."""
+
+    def describe(self) -> Mapping[str, Any]:
+        """What people may know: `engine` (embedded | trino), `url`, `location`. No secrets."""
+        ...
+
+    def ping(self) -> None:
+        """Raises `Unavailable` with the reason when queries cannot run."""
+        ...
+
+    def staging_folder(self, run_id: RunId, attempt: int) -> Path:
+        """Where an attempt's kernel puts data files; made, private to the user."""
+        ...
+
+    def stage(self, request: OutputRequest, provenance: Provenance) -> StagedOutput:
+        """Writes to where readers do not look, and checks.
+
+        Raises:
+            BadInput: Table name, schema, slice or mode do not fit (field `table`, `slice` …).
+            CheckFailed: A check does not hold.
+        """
+        ...
+
+    def publish(self, staged: StagedOutput, provenance: Provenance) -> TableVersion:
+        """Makes it visible in one commit with tag `run-<id>`; safe to repeat.
+
+        Looks for the run's id first, so that an answer that got lost never publishes twice.
+        """
+        ...
+
+    def discard(self, run_id: RunId, attempt: int) -> None:
+        """Drops branches, staging tables and files of an attempt; safe to repeat."""
+        ...
+
+    def tables(self) -> tuple[TableInfo, ...]: ...
+
+    def versions(
+        self, table: str, *, cursor: str | None = None, limit: int = 50
+    ) -> Page[TableVersion]:
+        """Versions that `main` reached, newest first."""
+        ...
+
+    def preview(self, table: str, *, version: int | None, limit: int = 20) -> Mapping[str, Any]:
+        """`{"columns": [{"name", "type"}], "rows": [[…]]}` with JSON values."""
+        ...
+
+    def rollback(self, table: str, version: int, *, user: str) -> TableVersion:
+        """Makes an old version current again; history is kept."""
+        ...
+
+    def cancel_query(self, query_id: str) -> None:
+        """Stops a query; one that has ended is fine."""
+        ...
+
+
+# --------------------------------------------------------------------------- artifacts
+
+
+class Artifacts(Protocol):
+    """Notebooks by content hash, and what attempts leave behind. Writes are atomic."""
+
+    def put_notebook(self, content: bytes) -> str:
+        """Stores bytes; answers their sha256 in hex."""
+        ...
+
+    def get_notebook(self, sha256: str) -> bytes: ...
+
+    def attempt_folder(self, run_id: RunId, attempt: int) -> Path:
+        """The local folder that holds `notebook.ipynb` and `log.jsonl`; made if absent."""
+        ...
+
+    def read(self, run_id: RunId, attempt: int, name: str) -> bytes | None:
+        """One artifact's bytes, or None when the attempt has not written it."""
+        ...

@@ -1,0 +1,1 @@
+"""Workers and the processes that execute attempts."""

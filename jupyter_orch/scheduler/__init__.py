@@ -1,0 +1,1 @@
+"""The timer: APScheduler over our own job store."""

@@ -1,0 +1,1 @@
+"""Jupyter server extension and the service that runs alone."""

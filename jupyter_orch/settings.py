@@ -1,0 +1,211 @@
+"""Settings: one TOML file in Jupyter's config folder, each key also as an environment variable.
+
+`jupyter_orch.toml` holds tables such as `[warehouse.trino]`; the variable for `url` in it is
+`JUPYTER_ORCH__WAREHOUSE__TRINO__URL`. Variables win over the file, the file over the defaults.
+Read and validated once; light enough to be imported inside a kernel.
+"""
+
+import getpass
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jupyter_orch.domain.errors import BadInput
+
+FILE_NAME = "jupyter_orch.toml"
+_PREFIX = "JUPYTER_ORCH__"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrinoSettings:
+    """Where a real Trino is; without a URL the embedded engine serves."""
+
+    url: str = ""
+    user: str = ""
+    #: A reference such as `env:TRINO_PASSWORD` or `file:/run/secrets/trino`; never a password.
+    password: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarehouseSettings:
+    """The tables and the engine that reads them."""
+
+    catalog: str
+    schema: str
+    location: Path
+    catalog_uri: str
+    memory_limit: str
+    threads: int
+    statement_timeout_seconds: float
+    trino: TrinoSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that can be set, validated."""
+
+    state_dir: Path
+    state_url: str
+    service_url: str
+    service_port: int
+    notebook_roots: tuple[Path, ...]
+    artifacts_dir: Path
+    worker_slots: int
+    lease_seconds: float
+    output_limit_mb: float
+    warehouse: WarehouseSettings
+    #: Dotted key to where its value came from: `default`, the file's path, or a variable's name.
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+
+def config_file() -> Path:
+    """The settings file, whether or not it exists."""
+    folder = os.environ.get("JUPYTER_CONFIG_DIR") or str(Path.home() / ".jupyter")
+    return Path(folder) / FILE_NAME
+
+
+def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> Settings:
+    """Reads file and environment once.
+
+    Raises:
+        BadInput: A value of the wrong type, an unknown key, or a file that is not TOML.
+    """
+    reader = _Reader(os.environ if environ is None else environ, file or config_file())
+    state_dir = reader.path("state.dir", _default_state_dir())
+    location = reader.path("warehouse.location", state_dir / "warehouse")
+    settings = Settings(
+        state_dir=state_dir,
+        state_url=reader.text("state.url", f"sqlite:///{state_dir / 'state.db'}"),
+        service_url=reader.text("service.url", ""),
+        service_port=reader.whole("service.port", 0, least=0),
+        notebook_roots=reader.paths("notebooks.roots"),
+        artifacts_dir=reader.path("artifacts.dir", state_dir / "artifacts"),
+        worker_slots=reader.whole("worker.slots", 2, least=1),
+        lease_seconds=reader.number("worker.lease_seconds", 15.0, least=1.0),
+        output_limit_mb=reader.number("execution.output_limit_mb", 10.0, least=0.001),
+        warehouse=WarehouseSettings(
+            catalog=reader.text("warehouse.catalog", "lake"),
+            schema=reader.text("warehouse.schema", "default"),
+            location=location,
+            catalog_uri=reader.text(
+                "warehouse.catalog_uri", f"sqlite:///{location / 'catalog.db'}"
+            ),
+            memory_limit=reader.text("warehouse.memory_limit", "2GB"),
+            threads=reader.whole("warehouse.threads", 2, least=1),
+            statement_timeout_seconds=reader.number(
+                "warehouse.statement_timeout_seconds", 300.0, least=0.1
+            ),
+            trino=TrinoSettings(
+                url=reader.text("warehouse.trino.url", ""),
+                user=reader.text("warehouse.trino.user", getpass.getuser()),
+                password=reader.text("warehouse.trino.password", ""),
+            ),
+        ),
+        origins=reader.origins,
+    )
+    reader.refuse_unknown()
+    return settings
+
+
+def _default_state_dir() -> Path:
+    data = os.environ.get("JUPYTER_DATA_DIR")
+    if not data:
+        base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+        data = str(Path(base) / "jupyter")
+    return Path(data) / "orch"
+
+
+class _Reader:
+    def __init__(self, environ: Mapping[str, str], file: Path) -> None:
+        self._environ = environ
+        self._file = file
+        self.origins: dict[str, str] = {}
+        try:
+            self._values = _flatten(tomllib.loads(file.read_text("utf-8"))) if file.exists() else {}
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            raise BadInput(
+                f"The settings file {file} cannot be read: {error}.",
+                hint="Mend the line, or move the file away to use the defaults.",
+            ) from error
+
+    def _find(self, key: str) -> Any:
+        variable = _PREFIX + key.replace(".", "__").upper()
+        if variable in self._environ:
+            self.origins[key] = variable
+            return self._environ[variable]
+        if key in self._values:
+            self.origins[key] = str(self._file)
+            return self._values[key]
+        self.origins[key] = "default"
+        return None
+
+    def text(self, key: str, default: str) -> str:
+        value = self._find(key)
+        if value is None:
+            return default
+        if not isinstance(value, str):
+            raise self._wrong(key, value, "text")
+        return value
+
+    def path(self, key: str, default: Path) -> Path:
+        return Path(self.text(key, str(default))).expanduser().absolute()
+
+    def paths(self, key: str) -> tuple[Path, ...]:
+        value = self._find(key)
+        if value is None:
+            return ()
+        items = value.split(os.pathsep) if isinstance(value, str) else value
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise self._wrong(key, value, "a list of folders")
+        return tuple(Path(item).expanduser().absolute() for item in items if item)
+
+    def number(self, key: str, default: float, *, least: float) -> float:
+        value = self._find(key)
+        if value is None:
+            return default
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise self._wrong(key, value, "a number") from None
+        if isinstance(value, bool) or not number >= least:
+            raise self._wrong(key, value, f"a number of at least {least:g}")
+        return number
+
+    def whole(self, key: str, default: int, *, least: int) -> int:
+        number = self.number(key, default, least=least)
+        if number != int(number):
+            raise self._wrong(key, number, "a whole number")
+        return int(number)
+
+    def _wrong(self, key: str, value: object, wanted: str) -> BadInput:
+        return BadInput(
+            f"The setting {key} is {value!r}, and must be {wanted}.",
+            field=key,
+            hint=f"It comes from {self.origins[key]}.",
+        )
+
+    def refuse_unknown(self) -> None:
+        given = dict.fromkeys(self._values, str(self._file))
+        for variable in self._environ:
+            if variable.startswith(_PREFIX):
+                given[variable[len(_PREFIX) :].lower().replace("__", ".")] = variable
+        for key, origin in given.items():
+            if key not in self.origins:
+                raise BadInput(
+                    f"There is no setting {key} (in {origin}).",
+                    field=key,
+                    hint="The settings are listed in docs/reference/settings.md.",
+                )
+
+
+def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        if isinstance(value, dict):
+            flat |= _flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat

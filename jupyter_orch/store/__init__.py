@@ -1,0 +1,1 @@
+"""The one database: SQLAlchemy Core and Alembic."""

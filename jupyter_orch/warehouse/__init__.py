@@ -1,0 +1,1 @@
+"""Tables: the embedded engine, Trino, and publishing."""

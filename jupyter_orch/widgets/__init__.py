@@ -1,0 +1,1 @@
+"""ipywidgets forms and magics for notebooks."""
