@@ -1,4 +1,4 @@
-"""Identities. Every id sorts by the time it was made, so that keyset pages need no second column."""
+"""Identities. Every id sorts by the time it was made: keyset pages need no second column."""
 
 import secrets
 import time
