@@ -209,3 +209,14 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + name] = value
     return flat
+
+
+def private_folder(path: Path) -> Path:
+    """Makes the folder, and every missing one above it, for our user alone; answers it.
+
+    `Path.mkdir` gives its mode to the last folder only.
+    """
+    for folder in (*reversed(path.parents), path):
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+    return path

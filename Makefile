@@ -1,0 +1,52 @@
+# Every chore is one word. `make` alone lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## the product with real data, in JupyterLab; ONCE=1: one scheduled run, without a browser
+	@$(PYTHON) scripts/install.py demo
+	@exec $(BIN)/python -P scripts/demo.py $(if $(ONCE),--once)
+
+test: ## everything that can fail: lint, types, front end, tests in Python and in Chromium
+	@$(PYTHON) scripts/install.py test
+	@$(BIN)/python scripts/provide.py
+	@$(MAKE) --no-print-directory lint ui
+	@timeout 2400 $(BIN)/python -m pytest $(ARGS)
+	@timeout 900 $(BIN)/python -m pytest tests/journeys $(ARGS)
+
+lint: ## ruff and mypy
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+ui: ## the front end: compiler, linters, unit tests
+	cd labextension && jlpm install --immutable
+	cd labextension && jlpm lint:check
+	cd labextension && jlpm test
+
+trino: ## a real Trino on the tables of the demo; make trino-stop ends it
+	@$(PYTHON) scripts/install.py test
+	@$(BIN)/python scripts/provide.py
+	@exec $(BIN)/python scripts/trino.py start
+
+trino-stop: ## end that Trino
+	@exec $(BIN)/python scripts/trino.py stop
+
+trino trino-stop: export JUPYTER_ORCH__STATE__DIR ?= $(CURDIR)/.demo/state
+
+screenshots: ## the pictures of the README, taken from the running product
+	@$(PYTHON) scripts/install.py test
+	@$(BIN)/python scripts/provide.py
+	@$(BIN)/python scripts/screenshots.py
+
+clean: ## remove what was built; data of the demo too
+	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis test-artifacts build dist \
+	  labextension/lib labextension/node_modules jupyter_orch/_labextension
+
+.PHONY: help demo test lint ui trino trino-stop screenshots clean

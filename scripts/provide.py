@@ -1,0 +1,83 @@
+"""Provides the system's part of the tests: Chromium, Maven. Names what it may not install.
+
+Nothing is asked. As root on Debian missing packages come by apt; else the tests that need them are
+skipped, by name.
+"""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+from install import stop
+from trino_parts import TRINO_VERSION, Missing, cache_folder, java, server
+
+APT_TIMEOUT_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Part:
+    """A program that tests need, the package that brings it, and what happens without."""
+
+    programs: tuple[str, ...]
+    package: str
+    without: str
+
+    def found(self) -> bool:
+        """Whether one of its programs can be started."""
+        return any(shutil.which(program) for program in self.programs)
+
+
+PARTS = (
+    Part(("chromium", "chromium-browser", "google-chrome"), "chromium", "the browser's tests"),
+    Part(("mvn",), "maven", "the tests against a real Trino"),
+)
+
+
+def main() -> None:
+    """Installs what is missing and may be installed."""
+    if shutil.which("node") is None:
+        stop("Node 20 is needed for the tests of the front end (on Debian: apt install nodejs).")
+    missing = [part for part in PARTS if not part.found()]
+    if missing and shutil.which("apt-get") and os.geteuid() == 0:
+        print(f"… Installing {', '.join(part.package for part in missing)}", flush=True)
+        apt("update")
+        apt("install", "--yes", "--no-install-recommends", *(part.package for part in missing))
+    for part in missing:
+        if part.found():
+            print(f"✓ {part.package}")
+        else:
+            print(
+                f"! {part.package} is missing (apt install {part.package}): without {part.without}"
+            )
+    fetch_trino()
+
+
+def fetch_trino() -> None:
+    """Puts Trino into the cache now, so that no test waits for it."""
+    try:
+        java()
+        if not (cache_folder() / f"trino-{TRINO_VERSION}").is_dir():
+            print("… Fetching Trino, once, about 900 MB", flush=True)
+        server()
+    except Missing as missing:
+        print(f"! Without the tests against a real Trino: {missing}")
+
+
+def apt(*arguments: str) -> None:
+    """Runs apt-get; a failure shows as a program that is still missing."""
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run(
+        ["apt-get", "-qq", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=APT_TIMEOUT_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        print(f"! apt-get {arguments[0]}: {done.stderr.strip()[-500:]}")
+
+
+if __name__ == "__main__":
+    main()
