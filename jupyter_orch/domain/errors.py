@@ -5,7 +5,8 @@ Every error carries one sentence that says what was wrong; `field` names the inp
 command line maps `exit_code` to the shell, so that both say the same.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 
 class OrchError(Exception):
@@ -28,6 +29,14 @@ class BadInput(OrchError):
     status = 422
     code = "bad_input"
     exit_code = 2
+
+
+class BadFields(BadInput):
+    """Several values cannot be used; it speaks with the words of the first one."""
+
+    def __init__(self, errors: Sequence[BadInput]) -> None:
+        super().__init__(errors[0].message, field=errors[0].field, hint=errors[0].hint)
+        self.errors = tuple(errors)
 
 
 class NotFound(OrchError):
@@ -73,3 +82,41 @@ class CheckFailed(OrchError):
 
     status = 422
     code = "check_failed"
+
+
+def to_problem(error: OrchError) -> dict[str, Any]:
+    """The words of an error as they travel in JSON."""
+    problem: dict[str, Any] = {
+        "code": error.code,
+        "title": error.message,
+        "field": error.field,
+        "hint": error.hint,
+    }
+    if isinstance(error, BadFields):
+        problem["errors"] = [
+            {"field": each.field, "title": each.message, "hint": each.hint} for each in error.errors
+        ]
+    return problem
+
+
+def from_problem(problem: Mapping[str, Any]) -> OrchError:
+    """The error that travelled as JSON; an unknown code is an `OrchError`."""
+    if problem.get("errors"):
+        return BadFields(
+            [
+                BadInput(str(each.get("title")), field=each.get("field"), hint=each.get("hint"))
+                for each in problem["errors"]
+            ]
+        )
+    kind = _BY_CODE.get(problem.get("code"), OrchError)
+    return kind(
+        str(problem.get("title") or "Something went wrong."),
+        field=problem.get("field"),
+        hint=problem.get("hint"),
+    )
+
+
+_BY_CODE: dict[object, type[OrchError]] = {
+    kind.code: kind
+    for kind in (BadInput, NotFound, Refused, Forbidden, StaleWrite, Unavailable, CheckFailed)
+}

@@ -11,7 +11,8 @@ TeamId = NewType("TeamId", str)
 #: The namespace of everything until an installation makes more of them.
 DEFAULT_TEAM = TeamId("default")
 
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
+#: Digits of an id, in the order of their values.
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
 _RANDOM_BITS = 80
 
 
@@ -21,4 +22,4 @@ def new_id() -> str:
     Layout: https://github.com/ulid/spec
     """
     value = (time.time_ns() // 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
-    return "".join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
+    return "".join(ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))

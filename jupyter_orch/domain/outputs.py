@@ -69,6 +69,8 @@ class StagedOutput:
     files: tuple[str, ...]
     #: Rows that this output brings.
     rows: int
+    #: 1 for the attempt's first output to this table, 2 for the second …: each is a version.
+    sequence: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

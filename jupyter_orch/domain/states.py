@@ -62,11 +62,6 @@ _NEXT: dict[RunState, frozenset[RunState]] = {
 TERMINAL = frozenset(state for state, following in _NEXT.items() if not following)
 
 
-def may_follow(state: RunState, following: RunState) -> bool:
-    """Whether a run in `state` may go to `following`."""
-    return following in _NEXT[state]
-
-
 def before(state: RunState) -> frozenset[RunState]:
     """The states from which a run may come to `state`: the guard of an UPDATE."""
     return frozenset(earlier for earlier, following in _NEXT.items() if state in following)

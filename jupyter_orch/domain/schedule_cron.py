@@ -1,0 +1,224 @@
+"""Cron fires in a time zone, by Debian cron's rule for the days when clocks change.
+
+cronsim reads the expressions and walks naive wall-clock times; the mapping of wall clock to
+instants is ours, because it has to hold backwards too and in zones that shift by half an hour.
+
+An expression whose minute and hour are both fixed names wall-clock times: each becomes one instant,
+the first of two when clocks go back, the end of the gap when it does not exist. An expression with
+a `*` in minute or hour means elapsed time: every instant whose wall clock matches.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import takewhile
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+_ALIASES = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_FIELDS = 5
+_LONGEST_EXPRESSION = 200  # characters
+_INSTANT = timedelta(microseconds=1)
+_SECOND = timedelta(seconds=1)
+_DAY = timedelta(days=1)
+#: How far to look for the next change of clocks at a time. Two changes are never this close.
+_STRIDE = timedelta(days=7)
+_STRIDES = 26
+#: A Monday far from any change of clocks; only for finding out whether an expression ever fires.
+_PROBE = datetime(2024, 1, 1)  # noqa: DTZ001 - a wall-clock time, not an instant
+
+
+def expand(cron: str) -> str:
+    """Five fields separated by single spaces, aliases such as `@daily` replaced.
+
+    Raises:
+        ValueError: Not a cron expression, or one that never fires; says why.
+    """
+    if len(cron) > _LONGEST_EXPRESSION:
+        raise ValueError(f"is longer than {_LONGEST_EXPRESSION} characters")
+    fields = " ".join(cron.split())
+    if fields.startswith("@"):
+        if fields.lower() not in _ALIASES:
+            raise ValueError(f"is not one of {', '.join(_ALIASES)}")
+        return _ALIASES[fields.lower()]
+    if len(fields.split(" ")) != _FIELDS:
+        raise ValueError("must have five fields: minute, hour, day of month, month, day of week")
+    try:
+        fires = next(CronSim(fields, _PROBE), None)
+    except CronSimError as error:
+        raise ValueError(_reason(fields, str(error))) from None
+    except (ValueError, AssertionError, OverflowError):
+        raise ValueError("cannot be read") from None
+    if fires is None:
+        raise ValueError("never fires")
+    return fields
+
+
+def _reason(fields: str, message: str) -> str:
+    days = fields.split(" ")[2]
+    if message == "Bad day-of-month" and re.fullmatch(r"(29|3[01])([,-](29|3[01]))*", days):
+        return "never fires: no month that it names has that day"
+    return f"has a {message[0].lower()}{message[1:]}"
+
+
+class Cron:
+    """The fires of one expression in one time zone; both must be valid."""
+
+    def __init__(self, cron: str, zone: ZoneInfo) -> None:
+        self._fields = expand(cron)
+        self._zone = zone
+        minute, hour, *_ = self._fields.split(" ")
+        self._fixed = not minute.startswith("*") and not hour.startswith("*")
+
+    def after(self, instant: datetime) -> Iterator[datetime]:
+        """Fires later than `instant`, earliest first, in UTC."""
+        return self._fixed_after(instant) if self._fixed else self._elapsed_after(instant)
+
+    def before(self, instant: datetime) -> Iterator[datetime]:
+        """Fires earlier than `instant`, latest first, in UTC."""
+        return self._fixed_before(instant) if self._fixed else self._elapsed_before(instant)
+
+    def count(self, first: datetime, last: datetime) -> int:
+        """Number of fires from `first` to `last`, both included.
+
+        Whole days are counted by arithmetic: a year of every minute takes milliseconds.
+        """
+        rules = CronSim(self._fields, _PROBE)
+        per_day = len(rules.minutes) * len(rules.hours)
+        total = 0
+        start = first
+        while start <= last:
+            day = start.astimezone(self._zone).date()
+            end = max(self._midnight(day + _DAY), start + _SECOND)
+            whole = start == self._midnight(day) and end - start == _DAY and end <= last + _SECOND
+            if whole and _same_clock(self._zone, start - _INSTANT, end):
+                total += per_day * (day.month in rules.months and rules.match_day(day))
+            else:
+                final = min(end - _INSTANT, last)
+                fires = self.after(start - _INSTANT)
+                total += sum(1 for _ in takewhile(lambda fire: fire <= final, fires))  # noqa: B023
+            start = end
+        return total
+
+    def _midnight(self, day: date) -> datetime:
+        return _earliest(datetime.combine(day, time()), self._zone)
+
+    def _walls(self, start: datetime, *, reverse: bool = False) -> Iterator[datetime]:
+        """Matching wall-clock times beyond `start`, itself excluded."""
+        return iter(CronSim(self._fields, start, reverse=reverse))
+
+    def _fixed_after(self, instant: datetime) -> Iterator[datetime]:
+        latest = instant
+        for wall in self._walls(_wall(instant, self._zone)):
+            fire = _earliest(wall, self._zone)
+            if fire > latest:  # several times in one gap are one fire
+                yield fire
+                latest = fire
+
+    def _fixed_before(self, instant: datetime) -> Iterator[datetime]:
+        earliest = instant
+        local = instant.astimezone(self._zone)
+        # In the second of two equal hours, later wall-clock times may lie in the past: start from
+        # the wall clock that nobody put back.
+        unchanged = (instant + _offset(local.replace(fold=0))).replace(tzinfo=None)
+        for wall in self._walls(unchanged, reverse=True):
+            fire = _earliest(wall, self._zone)
+            if fire < earliest:
+                yield fire
+                earliest = fire
+
+    def _elapsed_after(self, instant: datetime) -> Iterator[datetime]:
+        start, offset = instant, _offset(instant.astimezone(self._zone))
+        change = _next_change(self._zone, instant)
+        while True:
+            found = False
+            for wall in self._walls((start + offset).replace(tzinfo=None)):
+                fire = (wall - offset).replace(tzinfo=UTC)
+                found = True
+                if fire >= change:
+                    break
+                yield fire
+            if not found:
+                return
+            start, offset = change - _SECOND, _offset(change.astimezone(self._zone))
+            change = _next_change(self._zone, change)
+
+    def _elapsed_before(self, instant: datetime) -> Iterator[datetime]:
+        end = instant
+        while True:
+            offset = _offset((end - _INSTANT).astimezone(self._zone))
+            change = _previous_change(self._zone, end)
+            found = False
+            for wall in self._walls((end + offset).replace(tzinfo=None), reverse=True):
+                fire = (wall - offset).replace(tzinfo=UTC)
+                found = True
+                if fire < change:
+                    break
+                yield fire
+            if not found:
+                return
+            end = change
+
+
+def _offset(local: datetime) -> timedelta:
+    return local.utcoffset() or timedelta()
+
+
+def _wall(instant: datetime, zone: ZoneInfo) -> datetime:
+    return instant.astimezone(zone).replace(tzinfo=None)
+
+
+def _same_clock(zone: ZoneInfo, one: datetime, other: datetime) -> bool:
+    return _offset(one.astimezone(zone)) == _offset(other.astimezone(zone))
+
+
+def _earliest(wall: datetime, zone: ZoneInfo) -> datetime:
+    """The first instant at which the clock shows `wall`, or the end of the gap that swallows it."""
+    instant = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    if _wall(instant, zone) == wall:
+        return instant
+    return _change_between(zone, wall.replace(tzinfo=zone, fold=1).astimezone(UTC), instant)
+
+
+def _change_between(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
+    """The instant in (low, high] at which clocks change from what they are at `low`."""
+    low, high = low.replace(microsecond=0), high.replace(microsecond=0)
+    while high - low > _SECOND:
+        middle = low + timedelta(seconds=int((high - low).total_seconds()) // 2)
+        low, high = (middle, high) if _same_clock(zone, low, middle) else (low, middle)
+    return high
+
+
+def _next_change(zone: ZoneInfo, instant: datetime) -> datetime:
+    """The next change of clocks after `instant`, or an instant up to which there is none."""
+    if zone.key == "UTC":
+        return instant + _STRIDES * _STRIDE
+    low = instant
+    for _ in range(_STRIDES):
+        high = low + _STRIDE
+        if not _same_clock(zone, low, high):
+            return _change_between(zone, low, high)
+        low = high
+    return low
+
+
+def _previous_change(zone: ZoneInfo, instant: datetime) -> datetime:
+    """The last change of clocks before `instant`, or an instant since which there is none."""
+    if zone.key == "UTC":
+        return instant - _STRIDES * _STRIDE
+    high = instant - _INSTANT
+    for _ in range(_STRIDES):
+        low = high - _STRIDE
+        if not _same_clock(zone, low, high):
+            return _change_between(zone, low, high)
+        high = low
+    return high

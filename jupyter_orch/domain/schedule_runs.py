@@ -1,0 +1,78 @@
+"""The rows that a schedule makes: runs, and skipped rows that stand for spans of due instants."""
+
+from datetime import datetime
+
+from jupyter_orch.domain.ids import RunId, new_id
+from jupyter_orch.domain.model import Job, Run, RunError, Trigger
+from jupyter_orch.domain.schedule_plan import Slot, Span
+from jupyter_orch.domain.states import Reason, RunState
+
+
+def scheduled_run(
+    job: Job,
+    trigger: Trigger,
+    slot: Slot,
+    *,
+    notebook_sha256: str,
+    now: datetime,
+    failure: tuple[Reason, RunError] | None = None,
+) -> Run:
+    """The run of one due instant; with `failure` it has ended before it could begin."""
+    reason, error = failure or (None, None)
+    return Run(
+        id=RunId(new_id()),
+        team=job.team,
+        job_id=job.id,
+        job_name=job.spec.name,
+        job_version=job.version,
+        run_key=run_key(trigger, slot.at),
+        kind="schedule",
+        state=RunState.FAILED if failure else RunState.QUEUED,
+        reason=reason,
+        error=error,
+        logical_time=slot.at,
+        interval_start=slot.interval_start,
+        interval_end=slot.at,
+        not_before=slot.at,
+        parameters={**job.spec.parameters, **trigger.parameters},
+        notebook=job.spec.notebook,
+        notebook_sha256=notebook_sha256,
+        kernel=job.spec.kernel,
+        policies=job.spec.policies,
+        created_by=job.created_by,
+        created_at=now,
+        ended_at=now if failure else None,
+    )
+
+
+def skipped_run(job: Job, trigger: Trigger, span: Span, *, reason: Reason, now: datetime) -> Run:
+    """The row of due instants that no run is made for; its identity is the last of them."""
+    return Run(
+        id=RunId(new_id()),
+        team=job.team,
+        job_id=job.id,
+        job_name=job.spec.name,
+        job_version=job.version,
+        run_key=run_key(trigger, span.last),
+        kind="schedule",
+        state=RunState.SKIPPED,
+        reason=reason,
+        logical_time=span.last,
+        not_before=span.last,
+        parameters={**job.spec.parameters, **trigger.parameters},
+        notebook=job.spec.notebook,
+        notebook_sha256="",
+        kernel=job.spec.kernel,
+        policies=job.spec.policies,
+        skipped_count=span.count,
+        skipped_first=span.first,
+        skipped_last=span.last,
+        created_by=job.created_by,
+        created_at=now,
+        ended_at=now,
+    )
+
+
+def run_key(trigger: Trigger, at: datetime) -> str:
+    """Identity of a due instant in its job, e.g. `schedule:daily:2026-11-01T06:00:00Z`."""
+    return f"schedule:{trigger.id}:{at.isoformat().replace('+00:00', 'Z')}"
