@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from jupyter_orch.domain.ids import JobId, RunId, TeamId
 from jupyter_orch.domain.model import (
@@ -253,18 +253,31 @@ class DueTrigger:
     job: Job
     trigger: Trigger
     due: datetime
+    #: The due instant before this one, where the data interval starts; absent before the first.
+    last_due: datetime | None = None
 
 
 class WakeUp(Protocol):
     """One transaction of the scheduler: claim, insert runs, advance, commit."""
 
     due: tuple[DueTrigger, ...]
+    #: The database's clock when the triggers were claimed.
+    now: datetime
 
     def insert(self, runs: Sequence[Run]) -> None:
         """Adds runs and skipped rows; a (job_id, run_key) that exists is left alone."""
         ...
 
-    def advance(self, job_id: JobId, trigger_id: str, next_due: datetime | None) -> None: ...
+    def advance(
+        self,
+        job_id: JobId,
+        trigger_id: str,
+        next_due: datetime | None,
+        *,
+        last_due: datetime | None,
+    ) -> None:
+        """Moves the trigger on; `last_due` is the last instant that got a row."""
+        ...
 
     def disable(self, job_id: JobId, error: str) -> None:
         """A trigger raised: this job alone stops, with the reason shown."""
@@ -294,6 +307,10 @@ class ChangeFeed(Protocol):
     def changes(self, *, after: int, limit: int = 500) -> tuple[Change, ...]: ...
 
     def last_change(self) -> int: ...
+
+    def note_change(self, kind: Literal["table"], key: str) -> None:
+        """Records a change that no run made: a roll back."""
+        ...
 
 
 class Store(JobStore, RunStore, Ledger, ScheduleStore, ChangeFeed, Protocol):
@@ -381,6 +398,11 @@ class Artifacts(Protocol):
         """The local folder that holds `notebook.ipynb` and `log.jsonl`; made if absent."""
         ...
 
-    def read(self, run_id: RunId, attempt: int, name: str) -> bytes | None:
-        """One artifact's bytes, or None when the attempt has not written it."""
+    def read(
+        self, run_id: RunId, attempt: int, name: str, *, last: int | None = None
+    ) -> bytes | None:
+        """One artifact's bytes, or None when the attempt has not written it.
+
+        With `last` at most that many bytes, from the end.
+        """
         ...

@@ -1,0 +1,221 @@
+"""The tables. Instants are microseconds since 1970 in UTC; ids are ULIDs in text."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from jupyter_orch.domain.states import RunState
+
+#: States of a run that has not ended, and of one that a worker holds.
+ACTIVE = (RunState.QUEUED, RunState.RUNNING, RunState.PUBLISHING)
+HELD = (RunState.RUNNING, RunState.PUBLISHING)
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+#: SQLite counts rows only for a column of type INTEGER.
+_COUNTER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_ID = sa.String(26)
+
+
+def _json(name: str, *, nullable: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, sa.JSON(none_as_null=True), nullable=nullable)
+
+
+def _instant(name: str, *, nullable: bool = False) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger(), nullable=nullable)
+
+
+def _text(name: str, *, nullable: bool = False) -> sa.Column[str]:
+    return sa.Column(name, sa.Text(), nullable=nullable)
+
+
+schema_info = sa.Table(
+    "schema_info",
+    metadata,
+    sa.Column("id", sa.Integer(), primary_key=True, autoincrement=False),
+    #: The oldest version of the code that can work with this schema.
+    _text("min_code"),
+)
+
+job = sa.Table(
+    "job",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    _text("team_id"),
+    _text("name"),
+    #: The name without case: what lists are sorted and searched by.
+    _text("name_key"),
+    _text("notebook"),
+    sa.Column("version", sa.Integer(), nullable=False),
+    sa.Column("paused", sa.Boolean(), nullable=False),
+    _text("error", nullable=True),
+    _text("created_by"),
+    _instant("created_at"),
+    _instant("updated_at"),
+    sa.UniqueConstraint("team_id", "name"),
+    sa.Index("ix_job_list", "team_id", "name_key", "id"),
+)
+
+job_version = sa.Table(
+    "job_version",
+    metadata,
+    sa.Column("job_id", _ID, sa.ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("version", sa.Integer(), primary_key=True, autoincrement=False),
+    _text("team_id"),
+    _json("spec"),
+    _text("notebook_sha256", nullable=True),
+    _text("created_by"),
+    _instant("created_at"),
+)
+
+trigger = sa.Table(
+    "trigger",
+    metadata,
+    sa.Column("job_id", _ID, sa.ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("id", sa.String(64), primary_key=True),
+    _text("team_id"),
+    _instant("next_due", nullable=True),
+    _instant("last_due", nullable=True),
+    sa.Index("ix_trigger_due", "next_due"),
+)
+
+run = sa.Table(
+    "run",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    _text("team_id"),
+    #: No foreign key: history outlives the job.
+    sa.Column("job_id", _ID, nullable=True),
+    _text("job_name"),
+    _text("job_name_key"),
+    sa.Column("job_version", sa.Integer(), nullable=True),
+    _text("run_key"),
+    _text("kind"),
+    _text("state"),
+    _text("reason", nullable=True),
+    _json("error", nullable=True),
+    _instant("logical_time"),
+    _instant("interval_start", nullable=True),
+    _instant("interval_end", nullable=True),
+    _instant("not_before"),
+    _json("parameters"),
+    _text("notebook"),
+    _text("notebook_sha256"),
+    _text("kernel", nullable=True),
+    _json("policies"),
+    #: Policy `overlap` once more, for the query that claims.
+    _text("overlap"),
+    sa.Column("attempt", sa.Integer(), nullable=False),
+    _text("owner", nullable=True),
+    _instant("lease_until", nullable=True),
+    sa.Column("cells_done", sa.Integer(), nullable=False),
+    sa.Column("cells_total", sa.Integer(), nullable=False),
+    sa.Column("skipped_count", sa.BigInteger(), nullable=False),
+    _instant("skipped_first", nullable=True),
+    _instant("skipped_last", nullable=True),
+    sa.Column("rerun_of", _ID, nullable=True),
+    sa.Column("cancel_requested", sa.Boolean(), nullable=False),
+    _text("created_by"),
+    _instant("created_at"),
+    _instant("started_at", nullable=True),
+    _instant("ended_at", nullable=True),
+    sa.UniqueConstraint("job_id", "run_key"),
+    sa.Index("ix_run_team", "team_id", "id"),
+    sa.Index("ix_run_state", "team_id", "state", "id"),
+    sa.Index("ix_run_job", "job_id", "id"),
+)
+sa.Index(
+    "uq_run_without_job",
+    run.c.team_id,
+    run.c.run_key,
+    unique=True,
+    sqlite_where=run.c.job_id.is_(None),
+    postgresql_where=run.c.job_id.is_(None),
+)
+
+
+def in_state(runs: sa.FromClause, *states: RunState) -> sa.ColumnElement[bool]:
+    """Whether a run is in one of the states, in words that match the partial indices.
+
+    States stand as literals: with bound values SQLite cannot know that such an index applies.
+    """
+    literals = [sa.literal_column(f"'{state}'", sa.Text()) for state in states]
+    return runs.c.state.in_(literals) if len(literals) > 1 else runs.c.state == literals[0]
+
+
+for _name, _columns, _where in (
+    ("ix_run_queue", (run.c.not_before, run.c.id), in_state(run, RunState.QUEUED)),
+    ("ix_run_active", (run.c.job_id, run.c.state), in_state(run, *ACTIVE)),
+):
+    sa.Index(_name, *_columns, sqlite_where=_where, postgresql_where=_where)
+
+attempt = sa.Table(
+    "attempt",
+    metadata,
+    sa.Column("run_id", _ID, sa.ForeignKey("run.id"), primary_key=True),
+    sa.Column("number", sa.Integer(), primary_key=True, autoincrement=False),
+    _text("worker"),
+    _instant("started_at"),
+    _instant("ended_at", nullable=True),
+    _text("state", nullable=True),
+    _text("reason", nullable=True),
+    _json("error", nullable=True),
+)
+
+publish_intent = sa.Table(
+    "publish_intent",
+    metadata,
+    sa.Column("run_id", _ID, sa.ForeignKey("run.id"), primary_key=True),
+    sa.Column("position", sa.Integer(), primary_key=True, autoincrement=False),
+    sa.Column("attempt", sa.Integer(), nullable=False),
+    _json("staged"),
+)
+
+published_version = sa.Table(
+    "published_version",
+    metadata,
+    sa.Column("run_id", _ID, sa.ForeignKey("run.id"), primary_key=True),
+    sa.Column("position", sa.Integer(), primary_key=True, autoincrement=False),
+    _text("table_name"),
+    sa.Column("snapshot_id", sa.BigInteger(), nullable=False),
+    _json("version"),
+    sa.Index("ix_published_version_table", "table_name", "snapshot_id"),
+)
+
+query = sa.Table(
+    "query",
+    metadata,
+    sa.Column("id", _COUNTER, primary_key=True, autoincrement=True),
+    sa.Column("run_id", _ID, sa.ForeignKey("run.id"), nullable=False),
+    sa.Column("attempt", sa.Integer(), nullable=False),
+    _text("query_id"),
+    _instant("recorded_at"),
+    sa.Index("ix_query_run", "run_id", "id"),
+)
+
+change = sa.Table(
+    "change",
+    metadata,
+    sa.Column("id", _COUNTER, primary_key=True, autoincrement=True),
+    _text("kind"),
+    _text("key"),
+    sqlite_autoincrement=True,  # a pruned cursor must never come back
+)
+
+worker = sa.Table(
+    "worker",
+    metadata,
+    sa.Column("name", sa.String(200), primary_key=True),
+    _text("host"),
+    sa.Column("pid", sa.Integer(), nullable=False),
+    sa.Column("slots", sa.Integer(), nullable=False),
+    sa.Column("busy", sa.Integer(), nullable=False),
+    _instant("last_seen"),
+)
