@@ -1,0 +1,75 @@
+"""From a due trigger and its plan to rows: runs, and skipped rows with a reason."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from jupyter_orch.domain.errors import OrchError, Unavailable
+from jupyter_orch.domain.ids import RunId, new_id
+from jupyter_orch.domain.model import Job, Run, RunError
+from jupyter_orch.domain.schedule_plan import Plan, Slot, Span
+from jupyter_orch.domain.schedule_runs import scheduled_run, skipped_run
+from jupyter_orch.domain.states import Reason
+from jupyter_orch.ports import DueTrigger, WakeUp
+
+log = logging.getLogger(__name__)
+#: Stores the notebook of a job and answers its sha256; raises when there is none to store.
+Freeze = Callable[[Job], str]
+
+
+def enqueue(wake: WakeUp, due: DueTrigger, plan: Plan, freeze: Freeze) -> None:
+    """Inserts what the plan and the policy for overlap lead to."""
+    job, trigger = due.job, due.trigger
+    rows = []
+    if plan.skipped is not None:
+        rows.append(skipped_run(job, trigger, plan.skipped, reason=Reason.CATCH_UP, now=wake.now))
+    slots, overlapping = _share(wake, job, plan.slots)
+    if slots:
+        sha256, failure = _frozen(job, freeze)
+        rows += [
+            scheduled_run(job, trigger, slot, notebook_sha256=sha256, now=wake.now, failure=failure)
+            for slot in slots
+        ]
+    if overlapping:
+        span = Span(count=len(overlapping), first=overlapping[0].at, last=overlapping[-1].at)
+        rows.append(skipped_run(job, trigger, span, reason=Reason.OVERLAP, now=wake.now))
+    wake.insert(_in_order(rows))
+
+
+def _share(wake: WakeUp, job: Job, slots: Sequence[Slot]) -> tuple[Sequence[Slot], Sequence[Slot]]:
+    """What runs, and what is skipped because a run of the job has not ended."""
+    if job.spec.policies.overlap != "skip" or not slots:
+        return slots, ()
+    first = 0 if wake.has_active_run(job.id) else 1
+    return slots[:first], slots[first:]
+
+
+def _frozen(job: Job, freeze: Freeze) -> tuple[str, tuple[Reason, RunError] | None]:
+    """The notebook's hash, or why there is none: then the run fails and the schedule goes on."""
+    try:
+        return freeze(job), None
+    except Unavailable as error:
+        return "", _failure(Reason.PLATFORM_ERROR, error.message)
+    except OrchError as error:
+        return "", _failure(Reason.NOTEBOOK_MISSING, error.message)
+    except Exception:
+        log.exception("scheduler.freeze_failed", extra={"job_id": job.id})
+        return "", _failure(
+            Reason.PLATFORM_ERROR, "The notebook could not be stored; the service's log says why."
+        )
+
+
+def _failure(reason: Reason, message: str) -> tuple[Reason, RunError]:
+    return reason, RunError(name=reason.value, message=message)
+
+
+def _in_order(rows: Sequence[Run]) -> list[Run]:
+    """The rows with ids that sort as their due instants do, so that lists show them so."""
+    ids = sorted(new_id() for _ in rows)
+    by_time = sorted(rows, key=_logical_time)
+    return [replace(row, id=RunId(new)) for row, new in zip(by_time, ids, strict=True)]
+
+
+def _logical_time(row: Run) -> datetime:
+    return row.logical_time

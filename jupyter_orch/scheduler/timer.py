@@ -1,0 +1,104 @@
+"""The timer: an APScheduler loop that turns due triggers into rows of the queue."""
+
+import logging
+from datetime import UTC, datetime
+
+from apscheduler.executors.debug import DebugExecutor
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.base import STATE_RUNNING
+from apscheduler.triggers.interval import IntervalTrigger
+
+from jupyter_orch.ports import Clock, Store
+from jupyter_orch.scheduler.claiming import POLL, ClaimingJobStore, EnqueueExecutor
+from jupyter_orch.scheduler.enqueue import Freeze
+
+log = logging.getLogger(__name__)
+UPKEEP_SECONDS = 2
+_UPKEEP = "upkeep"
+
+
+class Timer:
+    """Fires triggers when they are due. Any number of them, in any process, share one database.
+
+    Args:
+        store: The database; its clock decides what is due.
+        freeze: Stores a job's notebook and answers its sha256.
+        clock: For `last_tick`.
+    """
+
+    def __init__(self, store: Store, freeze: Freeze, clock: Clock) -> None:
+        self._store = store
+        self._freeze = freeze
+        self._clock = clock
+        self._loop: _Loop | None = None
+        #: When a wake-up was last committed; for the health check.
+        self.last_tick: datetime | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the loop runs."""
+        return self._loop is not None and self._loop.alive
+
+    def start(self) -> None:
+        """Starts the loop in a thread of its own; what is overdue is handled at once."""
+        if self._loop is not None:
+            return
+        # It would say each time that upkeep begins and ends.
+        logging.getLogger(f"apscheduler.executors.{_UPKEEP}").setLevel(logging.WARNING)
+        loop = _Loop(timezone=UTC)
+        claiming = ClaimingJobStore(self._store, self._tick)
+        loop.add_jobstore(claiming, "default")
+        loop.add_executor(EnqueueExecutor(claiming, self._freeze), "default")
+        loop.add_jobstore(MemoryJobStore(), _UPKEEP)
+        loop.add_executor(DebugExecutor(), _UPKEEP)
+        loop.add_job(
+            self._upkeep,
+            IntervalTrigger(seconds=UPKEEP_SECONDS, timezone=UTC),
+            jobstore=_UPKEEP,
+            executor=_UPKEEP,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+        loop.start()
+        self._loop = loop
+
+    def stop(self) -> None:
+        """Ends the loop after the wake-up that is going on; nothing that is due gets lost."""
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.shutdown()
+
+    def wake(self) -> None:
+        """Looks at the database now: somebody saved a job."""
+        if self._loop is not None:
+            self._loop.wakeup()
+
+    def _tick(self) -> None:
+        self.last_tick = self._clock.now()
+
+    def _upkeep(self) -> None:
+        try:
+            reaped = self._store.reap()
+        except Exception:
+            log.exception("scheduler.upkeep_failed")
+        else:
+            if reaped:
+                log.warning("scheduler.attempts_lost", extra={"count": reaped})
+
+
+class _Loop(BackgroundScheduler):  # type: ignore[misc]
+    """APScheduler's loop, whose thread survives whatever a wake-up raises."""
+
+    @property
+    def alive(self) -> bool:
+        thread = self._thread
+        return self.state == STATE_RUNNING and thread is not None and thread.is_alive()
+
+    def _process_jobs(self) -> float | None:
+        try:
+            wait: float | None = super()._process_jobs()
+        except Exception:
+            log.exception("scheduler.loop_failed")
+            return POLL.total_seconds()
+        return wait
