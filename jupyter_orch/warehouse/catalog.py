@@ -1,0 +1,114 @@
+"""The Iceberg catalog: one SQLite file beside the tables' folder, which Trino opens as it is.
+
+The file holds the tables of Iceberg's JDBC catalog in their V1 schema and runs in WAL mode, so
+that readers never wait for a writer. Any other catalog URI (PostgreSQL) is pyiceberg's business.
+"""
+
+import fcntl
+import hashlib
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_orch.domain.errors import Unavailable
+from jupyter_orch.settings import Settings, WarehouseSettings, private_folder
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog.sql import SqlCatalog
+
+_SQLITE = "sqlite:///"
+_BUSY_SECONDS = 30
+_LOCK_WAIT_SECONDS = 60.0
+
+
+def open_catalog(settings: Settings) -> "SqlCatalog":
+    """The configured catalog; its tables are made when they are missing.
+
+    Raises:
+        Unavailable: The catalog's file or server cannot be opened.
+    """
+    from pyiceberg.catalog.sql import SqlCatalog
+    from sqlalchemy.exc import SQLAlchemyError
+
+    warehouse = settings.warehouse
+    try:
+        _private_folder(warehouse.location)
+        with _locked(_lock_file(warehouse, "catalog")):
+            return SqlCatalog(
+                warehouse.catalog,
+                uri=_prepared_uri(warehouse),
+                warehouse=f"file://{warehouse.location}",
+                schema_version="v1",
+            )
+    except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+        raise Unavailable(
+            f"The warehouse's catalog cannot be opened: {_first_line(error)}.",
+            field="warehouse.catalog_uri",
+            hint="Check warehouse.location and warehouse.catalog_uri.",
+        ) from error
+
+
+@contextmanager
+def committing(settings: Settings, identifier: str) -> Iterator[None]:
+    """Holds the table's lock of this host, so that writers queue instead of colliding.
+
+    It only saves retries: what makes a commit safe are Iceberg's own requirements. So a holder
+    that does not move for a minute is not waited for any longer.
+
+    Args:
+        settings: Where the warehouse is.
+        identifier: `schema.table`.
+    """
+    _private_folder(settings.warehouse.location)
+    with _locked(_lock_file(settings.warehouse, identifier.lower())):
+        yield
+
+
+def _prepared_uri(warehouse: WarehouseSettings) -> str:
+    uri = warehouse.catalog_uri
+    if not uri.startswith(_SQLITE):
+        return uri
+    file = Path(uri.removeprefix(_SQLITE).partition("?")[0])
+    _private_folder(file.parent)
+    # Only a file that is not there: closing another descriptor of a database would drop the locks
+    # that SQLite holds in this process, and the next process would then remove the live WAL.
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    with closing(sqlite3.connect(file, timeout=_BUSY_SECONDS)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    return uri if "timeout=" in uri else f"{uri}{'&' if '?' in uri else '?'}timeout={_BUSY_SECONDS}"
+
+
+def _private_folder(folder: Path) -> None:
+    private_folder(folder)
+
+
+def _lock_file(warehouse: WarehouseSettings, name: str) -> Path:
+    folder = warehouse.location / ".locks"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / hashlib.sha256(f"{warehouse.catalog}/{name}".encode()).hexdigest()[:32]
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + _LOCK_WAIT_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(random.uniform(0.005, 0.05))  # noqa: S311
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__])[0]

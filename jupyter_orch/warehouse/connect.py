@@ -1,0 +1,241 @@
+"""Connections to the warehouse: always the real trino client, whichever engine answers.
+
+With `warehouse.trino.url` set it speaks to that Trino; without, to the embedded engine in this
+process, through a transport adapter. Cursor, types, errors, SQLAlchemy, pandas and `%%sql` are
+the client's own in both cases, so a notebook moves from one to the other without an edit.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from jupyter_orch.domain.errors import BadInput, Unavailable
+from jupyter_orch.settings import Settings, TrinoSettings, load
+
+if TYPE_CHECKING:
+    import requests
+    import sqlalchemy
+    import trino.dbapi
+
+#: The host that the client believes to speak to when the engine is in this process.
+EMBEDDED_HOST = "embedded"
+_SOURCE = "jupyter_orch"
+_CONNECT_SECONDS = 10.0
+
+
+def connect(**overrides: Any) -> "trino.dbapi.Connection":
+    """A DB-API connection to the configured warehouse.
+
+    Args:
+        **overrides: Arguments of `trino.dbapi.connect` that replace the configured ones, such as
+            `schema="nyc"`.
+
+    Raises:
+        BadInput: A setting cannot be used.
+    """
+    return _open(load(), source=_SOURCE, client_tags=_run_tags(), overrides=overrides)
+
+
+def open_connection(
+    settings: Settings, *, source: str = _SOURCE, client_tags: Sequence[str] = ()
+) -> "trino.dbapi.Connection":
+    """A DB-API connection with settings that are already at hand."""
+    return _open(settings, source=source, client_tags=client_tags, overrides={})
+
+
+def engine(settings: Settings | None = None) -> "sqlalchemy.Engine":
+    """A SQLAlchemy engine on the same connections, for `pandas.read_sql` and `%sql`."""
+    import sqlalchemy
+
+    chosen = settings or load()
+    warehouse = chosen.warehouse
+    url = sqlalchemy.URL.create(
+        "trino",
+        username=warehouse.trino.user,
+        host=_address(warehouse.trino)[1] if warehouse.trino.url else EMBEDDED_HOST,
+        database=f"{warehouse.catalog}/{warehouse.schema}",
+    )
+    return sqlalchemy.create_engine(
+        url, creator=lambda: open_connection(chosen, client_tags=_run_tags())
+    )
+
+
+def ping(settings: Settings) -> None:
+    """Runs the smallest query.
+
+    Raises:
+        Unavailable: Queries cannot run, and why.
+    """
+    import requests
+    from trino.exceptions import Error, TrinoConnectionError, TrinoQueryError
+
+    connection = open_connection(settings, source=f"{_SOURCE}-ping")
+    connection.max_attempts = 1
+    connection.request_timeout = _CONNECT_SECONDS
+    try:
+        connection.cursor().execute("SELECT 1").fetchall()
+    except (TrinoConnectionError, TrinoQueryError, Error, requests.RequestException) as error:
+        where = settings.warehouse.trino.url or "The embedded engine"
+        raise Unavailable(
+            f"{where} does not answer queries: {_reason(error)}.",
+            field="warehouse.trino.url" if settings.warehouse.trino.url else None,
+            hint="Check that Trino runs and that user and password are right."
+            if settings.warehouse.trino.url
+            else None,
+        ) from error
+    finally:
+        connection.close()  # type: ignore[no-untyped-call]
+
+
+def _open(
+    settings: Settings, *, source: str, client_tags: Sequence[str], overrides: dict[str, Any]
+) -> "trino.dbapi.Connection":
+    import trino.dbapi
+
+    warehouse = settings.warehouse
+    arguments: dict[str, Any] = {
+        "user": warehouse.trino.user,
+        "catalog": warehouse.catalog,
+        "schema": warehouse.schema,
+        "source": source,
+        "client_tags": list(client_tags),
+        "timezone": "UTC",
+    }
+    if warehouse.trino.url:
+        arguments |= _remote(warehouse.trino)
+    else:
+        from jupyter_orch.warehouse.protocol import embedded_session
+
+        arguments |= {"host": EMBEDDED_HOST, "port": 8080, "http_scheme": "http"}
+        arguments |= {"http_session": embedded_session(settings), "encoding": None}
+    arguments |= overrides
+    _report_queries(arguments["http_session"])
+    connection: trino.dbapi.Connection = trino.dbapi.connect(**arguments)  # type: ignore[no-untyped-call]
+    return connection
+
+
+def _remote(trino_settings: TrinoSettings) -> dict[str, Any]:
+    import requests
+    from trino.auth import BasicAuthentication
+
+    scheme, host, port = _address(trino_settings)
+    arguments: dict[str, Any] = {"host": host, "port": port, "http_scheme": scheme}
+    if trino_settings.password:
+        if scheme != "https":
+            raise BadInput(
+                "A password is sent to Trino by https only.",
+                field="warehouse.trino.url",
+                hint="Use an https:// address, or remove warehouse.trino.password.",
+            )
+        password = _of_the_run() or _resolve(trino_settings.password)
+        arguments["auth"] = BasicAuthentication(trino_settings.user, password)
+    arguments["http_session"] = session = requests.Session()
+    try:
+        session.get(f"{scheme}://{host}:{port}/v1/info", timeout=_CONNECT_SECONDS).close()
+    except requests.RequestException as error:
+        session.close()
+        raise Unavailable(
+            f"Trino at {trino_settings.url} cannot be reached: {_reason(error)}.",
+            field="warehouse.trino.url",
+            hint="Check the address, or remove it to use the embedded engine.",
+        ) from error
+    return arguments
+
+
+def _address(trino_settings: TrinoSettings) -> tuple[str, str, int]:
+    wrong = BadInput(
+        f"The address {trino_settings.url!r} is not that of a Trino.",
+        field="warehouse.trino.url",
+        hint="Write http(s)://host:port.",
+    )
+    try:
+        parts = urlsplit(trino_settings.url)
+        port = parts.port or (443 if parts.scheme == "https" else 8080)
+    except ValueError:
+        raise wrong from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        raise wrong
+    return parts.scheme, parts.hostname, port
+
+
+def _resolve(reference: str) -> str:
+    kind, _, where = reference.partition(":")
+    value: str | None = None
+    if kind == "env":
+        value = os.environ.get(where)
+    elif kind == "file":
+        try:
+            value = Path(where).read_text("utf-8").rstrip("\n")
+        except (OSError, UnicodeDecodeError):
+            value = None
+    if value is None:
+        raise BadInput(
+            "The password of Trino cannot be found.",
+            field="warehouse.trino.password",
+            hint="Write a reference that exists: env:NAME or file:/path.",
+        )
+    return value
+
+
+def _of_the_run() -> str | None:
+    """What the worker makes of the reference; a kernel need not see where it points."""
+    from jupyter_orch.kernel.channel import Channel
+
+    channel = Channel.from_environment()
+    if channel is None:
+        return None
+    try:
+        return str(channel.request({"do": "secret", "ref": "warehouse/password"}))
+    finally:
+        channel.close()
+
+
+def _run_tags() -> tuple[str, ...]:
+    """Inside a run's kernel: the tag that links each query to the run."""
+    if "JUPYTER_ORCH_CHANNEL" not in os.environ:
+        return ()
+    try:
+        from jupyter_orch.kernel.context import context
+
+        return (f"run-{context().run_id}",)
+    except Exception:  # noqa: BLE001 - a tag is never worth a failed query
+        return ()
+
+
+def _report_queries(session: "requests.Session") -> None:
+    """Tells the worker the id of each query, so that it can be shown and stopped."""
+    if "JUPYTER_ORCH_CHANNEL" not in os.environ:
+        return
+
+    def told(response: "requests.Response", *_: Any, **__: Any) -> None:
+        if response.request.method == "POST" and response.ok:
+            _tell_worker(response)
+
+    session.hooks["response"].append(told)
+
+
+def _tell_worker(response: "requests.Response") -> None:
+    try:
+        from jupyter_orch.kernel.channel import Channel
+
+        channel = Channel.from_environment()
+        if channel is not None:
+            channel.request({"do": "query_id", "query_id": response.json()["id"]})
+            channel.close()
+    except Exception:  # noqa: BLE001 - a lost report is never worth a failed query
+        return
+
+
+def _reason(error: Exception) -> str:
+    import requests
+
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, requests.ConnectionError):
+            return "the connection was refused or the host is unknown"
+        if isinstance(cause, requests.Timeout):
+            return "no answer in time"
+        cause = cause.__cause__ or cause.__context__
+    return str(getattr(error, "message", None) or error).splitlines()[0].rstrip(".")

@@ -1,0 +1,202 @@
+"""The warehouse port on an Iceberg catalog: tables, their versions, and what runs bring."""
+
+import contextlib
+import logging
+import re
+import threading
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyiceberg.table import Table
+
+from jupyter_orch.domain.errors import BadInput, NotFound, OrchError, Refused
+from jupyter_orch.domain.ids import RunId
+from jupyter_orch.domain.model import Page
+from jupyter_orch.domain.outputs import (
+    OutputRequest,
+    Provenance,
+    StagedOutput,
+    TableInfo,
+    TableVersion,
+)
+from jupyter_orch.settings import Settings
+from jupyter_orch.warehouse import (
+    names,
+    preview,
+    publish,
+    snapshots,
+    staging,
+    versions,
+)
+from jupyter_orch.warehouse.catalog import open_catalog
+from jupyter_orch.warehouse.outputs import Outputs
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog.sql import SqlCatalog
+
+_MAX_PAGE = 500
+_QUERY_ID = re.compile(r"[A-Za-z0-9_]{1,64}")
+
+_log = logging.getLogger(__name__)
+
+
+class IcebergWarehouse:
+    """The warehouse port on an Iceberg catalog; safe to call from any thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._opening = threading.Lock()
+        self._catalog_or_none: SqlCatalog | None = None
+        self._outputs = Outputs(settings, lambda: self._catalog)
+
+    def close(self) -> None:
+        """Closes the catalog's connections."""
+        with self._opening:
+            if self._catalog_or_none is not None:
+                self._catalog_or_none.close()
+                self._catalog_or_none = None
+
+    def describe(self) -> Mapping[str, Any]:
+        """Engine, address and folder; no secrets."""
+        warehouse = self._settings.warehouse
+        return {
+            "engine": "trino" if warehouse.trino.url else "embedded",
+            "url": re.sub(r"//[^/]*@", "//", warehouse.trino.url) or None,
+            "location": str(warehouse.location),
+        }
+
+    def ping(self) -> None:
+        """Raises `Unavailable` with the reason when queries cannot run."""
+        from jupyter_orch.warehouse.connect import ping
+
+        ping(self._settings)
+
+    def staging_folder(self, run_id: RunId, attempt: int) -> Path:
+        """Where the attempt's kernel puts data files; made, private to the user."""
+        place = staging.folder(self._settings, run_id, attempt)
+        for part in (place.parent.parent, place.parent, place):
+            part.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return place
+
+    def stage(self, request: OutputRequest, provenance: Provenance) -> StagedOutput:
+        """Checks the rows, and writes them where readers do not look."""
+        return self._outputs.stage(request, provenance)
+
+    def publish(self, staged: StagedOutput, provenance: Provenance) -> TableVersion:
+        """Makes it visible in one commit with the run's tag; safe to repeat."""
+        return self._outputs.publish(staged, provenance)
+
+    def discard(self, run_id: RunId, attempt: int) -> None:
+        """Drops branches and files of an attempt; safe to repeat."""
+        self._outputs.discard(run_id, attempt)
+
+    def tables(self) -> tuple[TableInfo, ...]:
+        """Every table of the catalog, by name."""
+        found = publish.list_tables(self._catalog)
+        return tuple(self._info(".".join(identifier)) for identifier in found)
+
+    def versions(
+        self, table: str, *, cursor: str | None = None, limit: int = 50
+    ) -> Page[TableVersion]:
+        """Versions that `main` reached, newest first."""
+        return versions.page(self.load(table), cursor=cursor, limit=min(max(1, limit), _MAX_PAGE))
+
+    def preview(self, table: str, *, version: int | None, limit: int = 20) -> Mapping[str, Any]:
+        """The first rows of a version, as JSON values."""
+        loaded = self.load(table)
+        if version is not None:
+            versions.snapshot_at(loaded, version, table)
+        return preview.rows(loaded, version=version, limit=min(max(0, limit), _MAX_PAGE))
+
+    def rollback(self, table: str, version: int, *, user: str) -> TableVersion:
+        """Makes an old version current again, as a new version; history is kept."""
+        identifier = names.identify(table, self._settings.warehouse)
+        token = uuid.uuid4().hex
+
+        def attempt() -> TableVersion:
+            loaded = self.load(table)
+            for entry in loaded.metadata.snapshot_log[::-1]:
+                snapshot = loaded.metadata.snapshot_by_id(entry.snapshot_id)
+                known = (
+                    snapshot.summary.additional_properties if snapshot and snapshot.summary else {}
+                )
+                if known.get("orch.rollback-id") == token:
+                    return versions.describe(loaded, entry)
+            target = versions.snapshot_at(loaded, version, table)
+            if version == loaded.metadata.current_snapshot_id:
+                raise Refused(f"Version {version} of {table} is the current one.", field="version")
+            updates, head = snapshots.restore(
+                loaded,
+                target,
+                {
+                    "orch.operation": "rollback",
+                    "orch.user": user,
+                    "orch.rollback-to": str(version),
+                    "orch.rollback-id": token,
+                },
+            )
+            publish.move_main(loaded, updates, head)
+            return attempt()
+
+        return publish.settled(self._settings, identifier, attempt)
+
+    def cancel_query(self, query_id: str) -> None:
+        """Stops a query of a real Trino; the embedded engine ends with its kernel."""
+        if not self._settings.warehouse.trino.url:
+            return
+        if not _QUERY_ID.fullmatch(query_id):
+            raise BadInput(f"{query_id!r} is not the id of a query.", field="query_id")
+        from trino.exceptions import TrinoQueryError
+
+        from jupyter_orch.warehouse.connect import open_connection
+
+        connection = open_connection(self._settings, source="jupyter_orch-cancel")
+        call = "CALL system.runtime.kill_query(query_id => '{}', message => '{}')"
+        try:  # Trino takes no parameters in named arguments
+            connection.cursor().execute(
+                call.format(query_id, "Cancelled by jupyter_orch")
+            ).fetchall()
+        except TrinoQueryError as error:
+            if error.error_name not in ("NOT_FOUND", "NOT_SUPPORTED"):  # it has ended already
+                raise Refused(f"The query {query_id} cannot be stopped: {error.message}") from error
+        finally:
+            connection.close()  # type: ignore[no-untyped-call]
+
+    def load(self, table: str) -> Table:
+        """The table as pyiceberg has it, for readers in this process.
+
+        Raises:
+            NotFound: There is none (field `table`).
+        """
+        identifier = names.identify(table, self._settings.warehouse)
+        loaded = publish.load(self._catalog, identifier)
+        if loaded is None:
+            raise NotFound(
+                f"There is no table {'.'.join(identifier)}.",
+                field="table",
+                hint="jupyter orch tables lists what there is.",
+            )
+        return loaded
+
+    @property
+    def _catalog(self) -> "SqlCatalog":
+        with self._opening:
+            if self._catalog_or_none is None:
+                self._catalog_or_none = open_catalog(self._settings)
+            return self._catalog_or_none
+
+    def _info(self, name: str) -> TableInfo:
+        with contextlib.suppress(OrchError, OSError, ValueError):
+            table = self.load(name)
+            newest = versions.page(table, cursor=None, limit=1).items
+            last = newest[0] if newest else None
+            return TableInfo(
+                name=name,
+                versions=len(table.metadata.snapshot_log),
+                total_rows=last.total_rows if last else 0,
+                last_version=last,
+            )
+        _log.warning("warehouse.table_unreadable", extra={"table": name})
+        return TableInfo(name=name, versions=0, total_rows=None, last_version=None)

@@ -1,0 +1,297 @@
+"""One snapshot per output: new rows in, replaced rows out, as Iceberg sees it.
+
+pyiceberg's own writers make up to three snapshots per replace and always for a branch's head as
+it is loaded; here a snapshot is built first and decided upon afterwards, so that a commit is one
+list of updates with the requirements that the protocol asks for.
+"""
+
+import itertools
+import secrets
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyiceberg.expressions import (
+    AlwaysTrue,
+    And,
+    BooleanExpression,
+    GreaterThanOrEqual,
+    LessThanOrEqual,
+    Reference,
+)
+from pyiceberg.expressions.literals import literal
+from pyiceberg.io.pyarrow import ArrowScan, _dataframe_to_data_files
+from pyiceberg.manifest import DataFile, ManifestEntry, ManifestEntryStatus, ManifestFile
+from pyiceberg.table import CreateTableTransaction, FileScanTask, StagedTable, Table, Transaction
+from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.snapshots import Operation, Snapshot, Summary
+from pyiceberg.table.update import TableUpdate
+from pyiceberg.table.update.snapshot import _OverwriteFiles, _SnapshotProducer
+
+from jupyter_orch.domain.outputs import OutputMode
+from jupyter_orch.warehouse.slices import Slice
+from jupyter_orch.warehouse.staging import arrow_schema
+
+WRITE_ID = "orch.write-id"
+TOTAL_ROWS = "orch.total-rows"
+#: Iceberg's own word for the snapshot that a snapshot was picked from: its files are kept.
+SOURCE_SNAPSHOT = "source-snapshot-id"
+_MAX_SNAPSHOT_ID = (1 << 53) - 1
+_ROW = "__row"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an output does to a table."""
+
+    mode: OutputMode
+    part: Slice
+    keys: tuple[str, ...]
+    #: The keys' values of the new rows, once each, for mode `upsert`.
+    key_rows: pa.Table | None
+    #: Data files of the new rows.
+    files: tuple[DataFile, ...]
+    rows: int
+
+
+@dataclass
+class _Replaced:
+    """Files that a change takes out of the table, and those that keep their other rows."""
+
+    files: list[DataFile] = field(default_factory=list)
+    kept: list[DataFile] = field(default_factory=list)
+    rows: int = 0
+
+
+def write(table: Table, pieces: Iterable[pa.Table], write_id: uuid.UUID) -> tuple[DataFile, ...]:
+    """Writes rows as data files of the table; nobody sees them yet."""
+    counter = itertools.count()
+    return tuple(
+        file
+        for piece in pieces
+        if piece.num_rows
+        for file in _data_files(table, table.metadata, piece, write_id, counter)
+    )
+
+
+def written(table: Table, snapshot: Snapshot) -> tuple[DataFile, ...]:
+    """The data files of the new rows that a staged snapshot brought."""
+    summary = snapshot.summary
+    write_id = summary.additional_properties.get(WRITE_ID) if summary else None
+    return tuple(
+        entry.data_file
+        for manifest in snapshot.manifests(table.io)
+        if manifest.added_snapshot_id == snapshot.snapshot_id
+        for entry in manifest.fetch_manifest_entry(table.io)
+        if entry.status == ManifestEntryStatus.ADDED
+        and write_id
+        and f"-{write_id}." in entry.data_file.file_path
+    )
+
+
+def build(
+    table: Table, change: Change, properties: Mapping[str, str]
+) -> tuple[tuple[TableUpdate, ...], int]:
+    """Updates that add the snapshot after `main`, and its id; nothing points to it yet.
+
+    For a table that is only staged the updates also make the table.
+    """
+    transaction = (
+        CreateTableTransaction(table) if isinstance(table, StagedTable) else _Planning(table)
+    )
+    parent = table.metadata.current_snapshot()
+    replaced = _replaced(table, change) if parent is not None else _Replaced()
+    base = total_rows(table, parent) if parent is not None else 0
+    producer = _Rewrite(
+        operation=Operation.OVERWRITE if replaced.files else Operation.APPEND,
+        transaction=transaction,
+        io=table.io,
+        snapshot_properties={
+            **properties,
+            TOTAL_ROWS: str(base - replaced.rows + change.rows),
+        },
+        branch=None,
+    )
+    for file in (*change.files, *replaced.kept):
+        producer.append_data_file(file)
+    for file in replaced.files:
+        producer.delete_data_file(file)
+    if replaced.files:
+        producer.delete_by_predicate(_range(change))
+    producer._snapshot_id = _new_id(table)  # noqa: SLF001
+    updates, _ = producer._commit()  # noqa: SLF001
+    return (*transaction._updates, *updates), producer.snapshot_id  # noqa: SLF001
+
+
+def restore(
+    table: Table, target: Snapshot, properties: Mapping[str, str]
+) -> tuple[tuple[TableUpdate, ...], int]:
+    """Updates that add a snapshot with an older one's files after `main`, and its id."""
+    producer = _Restore(
+        operation=Operation.OVERWRITE,
+        transaction=_Planning(table),
+        io=table.io,
+        snapshot_properties={**properties, TOTAL_ROWS: str(total_rows(table, target))},
+        branch=None,
+    )
+    producer.target = target
+    producer._snapshot_id = _new_id(table)  # noqa: SLF001
+    updates, _ = producer._commit()  # noqa: SLF001
+    return updates, producer.snapshot_id
+
+
+def total_rows(table: Table, snapshot: Snapshot) -> int:
+    """Live rows at a snapshot: as we noted them, else counted."""
+    noted = snapshot.summary.additional_properties.get(TOTAL_ROWS) if snapshot.summary else None
+    if noted is not None:
+        return int(noted)
+    return table.scan(snapshot_id=snapshot.snapshot_id).count()
+
+
+class _Planning(Transaction):
+    """A transaction that only plans: pyiceberg's copies the whole metadata at every look."""
+
+    @property
+    def table_metadata(self) -> TableMetadata:
+        return self._table.metadata
+
+
+class _Rewrite(_OverwriteFiles):
+    """Adds and removes files in one snapshot."""
+
+    def _existing_manifests(self) -> list[ManifestFile]:
+        parent = self._transaction.table_metadata.current_snapshot()
+        if self._deleted_data_files:
+            found = super()._existing_manifests()
+        else:  # what only adds need not look into the manifests
+            found = parent.manifests(self._io) if parent is not None else []
+        return _live(found)
+
+    def _deleted_entries(self) -> list[ManifestEntry]:
+        return super()._deleted_entries() if self._deleted_data_files else []
+
+
+class _Restore(_SnapshotProducer["_Restore"]):
+    """The files of an older snapshot, unchanged."""
+
+    target: Snapshot
+
+    def _existing_manifests(self) -> list[ManifestFile]:
+        return _live(self.target.manifests(self._io))
+
+    def _deleted_entries(self) -> list[ManifestEntry]:
+        return []
+
+    def _summary(self, snapshot_properties: Mapping[str, str] | None = None) -> Summary:
+        totals: dict[str, Any] = {}
+        if self.target.summary is not None:
+            known = self.target.summary.additional_properties
+            totals = {name: value for name, value in known.items() if name.startswith("total-")}
+        return Summary(operation=self._operation, **totals, **(snapshot_properties or {}))
+
+
+def _new_id(table: Table) -> int:
+    """A new snapshot's id that JavaScript can count to, unlike most of pyiceberg's."""
+    while table.metadata.snapshot_by_id(found := 1 + secrets.randbelow(_MAX_SNAPSHOT_ID)):
+        continue
+    return found
+
+
+def _live(manifests: Iterable[ManifestFile]) -> list[ManifestFile]:
+    """Without those that only tell of removed files, which would be carried along for ever."""
+    return [item for item in manifests if item.has_added_files() or item.has_existing_files()]
+
+
+def _replaced(table: Table, change: Change) -> _Replaced:
+    result = _Replaced()
+    if change.mode == "append":
+        return result
+    write_id = uuid.uuid4()
+    counter = itertools.count()
+    for task in table.scan(row_filter=_range(change)).plan_files():
+        if _wholly(task, change):
+            result.files.append(task.file)
+            result.rows += _live_rows(table, task)
+            continue
+        rows = _read(table, task)
+        kept = rows.filter(pc.invert(_mask(rows, change)))
+        if kept.num_rows == rows.num_rows:
+            continue
+        result.files.append(task.file)
+        result.rows += rows.num_rows - kept.num_rows
+        if kept.num_rows:
+            result.kept += _data_files(table, table.metadata, kept, write_id, counter)
+    return result
+
+
+def _range(change: Change) -> BooleanExpression:
+    """What the rows to replace lie in: exactly the slice, or at least around the keys."""
+    if change.mode != "upsert":
+        return change.part.filter
+    expression: BooleanExpression = AlwaysTrue()
+    if change.key_rows is None or not change.key_rows.num_rows:
+        return expression
+    for name in change.keys:
+        column = change.key_rows.column(name)
+        if not (pa.types.is_integer(column.type) or pa.types.is_date(column.type)):
+            continue
+        least, most = pc.min(column).as_py(), pc.max(column).as_py()
+        expression = And(
+            expression,
+            And(
+                GreaterThanOrEqual(term=Reference(name), value=literal(least)),
+                LessThanOrEqual(term=Reference(name), value=literal(most)),
+            ),
+        )
+    return expression
+
+
+def _wholly(task: FileScanTask, change: Change) -> bool:
+    return change.mode == "replace" and task.residual == AlwaysTrue()
+
+
+def _mask(rows: pa.Table, change: Change) -> Any:
+    if change.mode != "upsert" or change.key_rows is None:
+        return change.part.mask(rows)
+    keyed = rows.select(list(change.keys)).append_column(_ROW, pa.array(range(rows.num_rows)))
+    hits = keyed.join(change.key_rows, keys=list(change.keys), join_type="left semi").column(_ROW)
+    return pc.is_in(keyed.column(_ROW), value_set=hits.combine_chunks())
+
+
+def _live_rows(table: Table, task: FileScanTask) -> int:
+    if not task.delete_files:
+        return task.file.record_count
+    rows: int = _read(table, task).num_rows
+    return rows
+
+
+def _read(table: Table, task: FileScanTask) -> pa.Table:
+    schema = table.schema()
+    found = ArrowScan(
+        table_metadata=table.metadata,
+        io=table.io,
+        projected_schema=schema,
+        row_filter=AlwaysTrue(),
+    ).to_table(tasks=[task])
+    return found.cast(arrow_schema(schema))
+
+
+def _data_files(
+    table: Table,
+    metadata: TableMetadata,
+    rows: pa.Table,
+    write_id: uuid.UUID,
+    counter: "itertools.count[int]",
+) -> Iterator[DataFile]:
+    yield from _dataframe_to_data_files(
+        table_metadata=metadata, df=rows, io=table.io, write_uuid=write_id, counter=counter
+    )
+
+
+def distinct(keys: Sequence[str], pieces: Iterable[pa.Table]) -> pa.Table:
+    """The keys' values, once each."""
+    whole = pa.concat_tables(pieces)
+    return whole.group_by(list(keys)).aggregate([]).select(list(keys))

@@ -1,0 +1,270 @@
+"""What an attempt staged: Parquet files in its own folder, read in bounded pieces.
+
+The folder also holds one marker per output, made before anything is written to a table, so that
+`discard` finds every branch of the attempt and a second output to the same table gets its number.
+"""
+
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids, schema_to_pyarrow
+from pyiceberg.schema import Schema, assign_fresh_schema_ids
+
+from jupyter_orch.domain.errors import BadInput, Refused
+from jupyter_orch.domain.ids import RunId
+from jupyter_orch.settings import Settings
+from jupyter_orch.warehouse import frames
+from jupyter_orch.warehouse.names import Identifier, check_run, is_identifier
+from jupyter_orch.warehouse.slices import Slice
+
+#: Rows held in memory at a time while staged files become data files.
+PIECE_ROWS = 1_000_000
+_MARKERS = ".outputs"
+
+
+def folder(settings: Settings, run_id: RunId, attempt: int) -> Path:
+    """Where the attempt's data files are, whether or not it exists."""
+    return settings.warehouse.location / ".staging" / check_run(run_id) / str(int(attempt))
+
+
+def mark(place: Path, identifier: Identifier) -> int:
+    """Notes that the attempt stages for this table; answers the output's number, from 1.
+
+    Raises:
+        Refused: The attempt was discarded.
+    """
+    markers = place / _MARKERS
+    try:
+        markers.mkdir(exist_ok=True)
+        for sequence in range(1, 1_000_000):
+            try:
+                (markers / f"{'.'.join(identifier)}.{sequence}").touch(exist_ok=False)
+            except FileExistsError:
+                continue
+            return sequence
+    except FileNotFoundError:
+        pass
+    raise Refused("This attempt may not stage any more: it was discarded.")
+
+
+def marked(place: Path) -> tuple[tuple[Identifier, int], ...]:
+    """Every (table, number) that the attempt began to stage."""
+    found = []
+    for marker in sorted((place / _MARKERS).glob("*.*.*")):
+        schema, table, sequence = marker.name.split(".", 2)
+        # A notebook may have put anything here.
+        if is_identifier((schema, table)) and re.fullmatch("[1-9][0-9]{0,6}", sequence):
+            found.append(((schema, table), int(sequence)))
+    return tuple(found)
+
+
+def clear(place: Path) -> None:
+    """Removes the attempt's folder, and the run's when it was the last."""
+    shutil.rmtree(place, ignore_errors=True)
+    _remove_empty(place.parent)
+
+
+def tidy(place: Path, identifier: Identifier, sequence: int, files: Sequence[str]) -> None:
+    """Removes what is left of one published output, and the folders that it leaves empty."""
+    for path in map(Path, files):
+        path.unlink(missing_ok=True)
+        _remove_empty(path.parent)
+    (place / _MARKERS / f"{'.'.join(identifier)}.{sequence}").unlink(missing_ok=True)
+    _remove_empty(place / _MARKERS, place, place.parent)
+
+
+def _remove_empty(*folders: Path) -> None:
+    for place in folders:
+        try:
+            place.rmdir()
+        except OSError:
+            return
+
+
+class StagedFiles:
+    """The Parquet files of one output, in the order of writing.
+
+    Raises:
+        BadInput: A file lies outside the attempt's folder or is not Parquet (field `files`), or
+            two files have different columns (field `frame`).
+    """
+
+    def __init__(self, place: Path, files: Sequence[str]) -> None:
+        root = place.resolve()
+        self.paths = tuple(_inside(root, name) for name in files)
+        schemas = [_read_schema(path) for path in self.paths]
+        self.schema: pa.Schema | None = _common(schemas) if schemas else None
+        self.rows = sum(_rows(path) for path in self.paths)
+
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns; none when there are no files."""
+        return tuple(self.schema.names) if self.schema is not None else ()
+
+    def pieces(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The rows as tables of at most `PIECE_ROWS` rows, with `normal` types."""
+        for path in self.paths:
+            with pq.ParquetFile(path) as file:
+                names = list(file.schema_arrow.names if columns is None else columns)
+                held: list[pa.RecordBatch] = []
+                rows = 0
+                for batch in file.iter_batches(columns=names):
+                    held.append(batch)
+                    rows += batch.num_rows
+                    if rows >= PIECE_ROWS:
+                        yield frames.normalise(pa.Table.from_batches(held))
+                        held, rows = [], 0
+                if held:
+                    yield frames.normalise(pa.Table.from_batches(held))
+
+    def conformed(self, schema: Schema, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The rows in the column order and types of the table."""
+        wanted = arrow_schema(schema)
+        if columns is not None:
+            wanted = pa.schema([wanted.field(name) for name in columns])
+        for piece in self.pieces(columns):
+            arrays = [
+                frames.convert(piece.column(field.name), field.type, field.name) for field in wanted
+            ]
+            yield pa.table(arrays, schema=wanted)
+
+
+def arrow_schema(schema: Schema) -> pa.Schema:
+    """The table's columns as Arrow, with `normal` types."""
+    found = schema_to_pyarrow(schema, include_field_ids=False)
+    return pa.schema([pa.field(item.name, frames.normal(item.type, item.name)) for item in found])
+
+
+def new_schema(files: StagedFiles, table: str) -> Schema:
+    """The columns of a table that does not exist yet.
+
+    Raises:
+        BadInput: Nothing was written, or a column has no values to tell its type by.
+    """
+    if files.schema is None:
+        raise BadInput(
+            f"The table {table} does not exist yet, and nothing says which columns it has.",
+            field="table",
+            hint="Write a frame, at least one without rows.",
+        )
+    for item in files.schema:
+        if _without_type(item.type):
+            raise BadInput(
+                f"The column {item.name!r} has no values, so that its type is unknown.",
+                field="frame",
+                hint=f"Give it one: frame[{item.name!r}].astype('string').",
+            )
+    return assign_fresh_schema_ids(_pyarrow_to_schema_without_ids(files.schema))
+
+
+def check_columns(files: StagedFiles, schema: Schema, table: str) -> None:
+    """Refuses a frame whose columns are not the table's, saying each difference.
+
+    Raises:
+        BadInput: Field `frame`.
+    """
+    if files.schema is None:
+        return
+    wanted = arrow_schema(schema)
+    given = files.schema
+    differences = [f"no {name}" for name in wanted.names if name not in given.names]
+    differences += [
+        f"{name} is not in the table" for name in given.names if name not in wanted.names
+    ]
+    differences += [
+        f"{item.name} is {given.field(item.name).type} instead of {item.type}"
+        for item in wanted
+        if item.name in given.names and not frames.widens(given.field(item.name).type, item.type)
+    ]
+    if differences:
+        raise BadInput(
+            f"The frame does not have the columns of {table}: {'; '.join(differences)}.",
+            field="frame",
+            hint="Convert the frame, or write to another table.",
+        )
+
+
+def check_slice(files: StagedFiles, part: Slice, schema: Schema) -> None:
+    """Refuses rows outside the slice.
+
+    Raises:
+        BadInput: Field `slice`, with the number of such rows and one of them.
+    """
+    columns = list(part.values)
+    if not columns:
+        return
+    outside = 0
+    example: Mapping[str, Any] = {}
+    for piece in files.conformed(schema, columns):
+        strangers = piece.filter(pc.invert(part.mask(piece)))
+        if strangers.num_rows and not outside:
+            example = strangers.slice(0, 1).to_pylist()[0]
+        outside += strangers.num_rows
+    if outside:
+        shown = ", ".join(f"{name} = {value}" for name, value in example.items())
+        raise BadInput(
+            f"{outside} of {files.rows} rows lie outside the slice, such as {shown}.",
+            field="slice",
+            hint="Write only the rows that the slice names, or replace the whole table.",
+        )
+
+
+def _inside(root: Path, name: str) -> Path:
+    path = (root / name).resolve()
+    if not path.is_relative_to(root) or not path.is_file():
+        raise BadInput(f"There is no staged file {name!r} in this attempt's folder.", field="files")
+    return path
+
+
+def _read_schema(path: Path) -> pa.Schema:
+    try:
+        found = pq.read_schema(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise BadInput(f"The staged file {path.name} is not Parquet.", field="files") from error
+    frames.check_names(found.names)
+    return pa.schema([pa.field(item.name, frames.normal(item.type, item.name)) for item in found])
+
+
+def _rows(path: Path) -> int:
+    rows: int = pq.read_metadata(path).num_rows
+    return rows
+
+
+def _common(schemas: Sequence[pa.Schema]) -> pa.Schema:
+    common = schemas[0]
+    for schema in schemas[1:]:
+        if set(schema.names) != set(common.names):
+            raise BadInput(
+                f"Frames with different columns were written: {', '.join(common.names)}; then "
+                f"{', '.join(schema.names)}.",
+                field="frame",
+            )
+        common = pa.schema(
+            [pa.field(item.name, _wider(item, schema.field(item.name))) for item in common]
+        )
+    return common
+
+
+def _wider(one: pa.Field, other: pa.Field) -> pa.DataType:
+    if frames.widens(one.type, other.type):
+        return other.type
+    if frames.widens(other.type, one.type):
+        return one.type
+    raise BadInput(
+        f"The column {one.name!r} was written as {one.type} and then as {other.type}.",
+        field="frame",
+        hint="Give it one type in every frame.",
+    )
+
+
+def _without_type(kind: pa.DataType) -> bool:
+    if pa.types.is_null(kind):
+        return True
+    if not pa.types.is_nested(kind):
+        return False
+    return any(_without_type(kind.field(index).type) for index in range(kind.num_fields))

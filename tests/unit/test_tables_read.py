@@ -1,0 +1,127 @@
+"""Reading tables and their versions from a notebook."""
+
+import datetime as dt
+import subprocess
+import sys
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import jupyter_orch as orch
+from jupyter_orch.domain.errors import BadInput, NotFound, Refused
+from jupyter_orch.domain.outputs import TableVersion
+from jupyter_orch.kernel.tables import Versions
+
+TABLE = "analytics.delays"
+
+
+def put(*numbers: int | None) -> TableVersion:
+    """Replaces the table."""
+    frame = pd.DataFrame({"n": pd.array(list(numbers), "Int64"), "word": ["w"] * len(numbers)})
+    with orch.output(TABLE) as out:
+        out.write(frame)
+    assert out.version is not None
+    return out.version
+
+
+def test_read_by_version_run_and_time() -> None:
+    """Each way finds the same old rows."""
+    old = put(1, 2)
+    put(3)
+    for way in (
+        {"version": old.snapshot_id},
+        {"run": old.run_id},
+        {"as_of": old.committed_at},
+        {"as_of": old.committed_at.replace(tzinfo=None).isoformat()},
+    ):
+        assert list(orch.read(TABLE, **way)["n"]) == [1, 2]
+    assert list(orch.read(TABLE)["n"]) == [3]
+
+
+def test_whole_numbers_stay_whole_beside_missing_ones() -> None:
+    """A NULL does not turn a column into floats."""
+    put(1, None)
+    found = orch.read(TABLE)
+    assert found["n"].dtype == pd.Int64Dtype()
+    assert found["n"].isna().tolist() == [False, True]
+
+
+def test_columns_and_limit() -> None:
+    """Only what was asked for is read."""
+    put(1, 2, 3)
+    found = orch.read(TABLE, columns=["n"], limit=2)
+    assert (list(found.columns), len(found)) == (["n"], 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "field"),
+    [
+        ({"table": "nope.nope"}, NotFound, "table"),
+        ({"version": 1}, NotFound, "version"),
+        ({"run": "no-such-run"}, NotFound, "run"),
+        ({"as_of": "2001-01-01"}, NotFound, "as_of"),
+        ({"as_of": "yesterday"}, BadInput, "as_of"),
+        ({"columns": ["nope"]}, BadInput, "columns"),
+        ({"version": 1, "run": "x"}, BadInput, "version"),
+    ],
+)
+def test_what_is_not_there_is_named(
+    arguments: dict[str, Any], error: type[Exception], field: str
+) -> None:
+    """Each argument has its own message."""
+    put(1)
+    with pytest.raises(error) as caught:
+        orch.read(**{"table": TABLE} | arguments)
+    assert caught.value.field == field
+
+
+def test_a_handle_lists_previews_and_rolls_back() -> None:
+    """The table's own page, in a notebook."""
+    old = put(1, 2)
+    put(3)
+    handle = orch.table("Analytics.Delays")
+    assert repr(handle) == "<table analytics.delays>"
+    assert [version.operation for version in handle.versions()] == ["replace", "replace"]
+    assert len(handle.versions(limit=1)) == 1
+    assert len(handle.preview(version=old.snapshot_id, limit=1)) == 1
+    assert handle.rollback(old.snapshot_id).operation == "rollback"
+    assert list(orch.read(TABLE)["n"]) == [1, 2]
+    assert list(handle.versions().to_frame()["operation"]) == ["rollback", "replace", "replace"]
+    with pytest.raises(Refused):
+        handle.rollback(handle.versions()[0].snapshot_id)
+
+
+def test_versions_are_shown_without_markup_of_others() -> None:
+    """A job's name is text, whatever it holds."""
+    version = TableVersion(
+        table=TABLE,
+        snapshot_id=7,
+        run_id=None,
+        job_name="<script>alert(1)</script>",
+        notebook_sha256=None,
+        parameters=None,
+        rows=None,
+        total_rows=1,
+        operation="append",
+        user=None,
+        committed_at=dt.datetime(2013, 1, 1, tzinfo=dt.UTC),
+        current=True,
+    )
+    shown = Versions([version])
+    assert "<script>" not in shown._repr_html_()
+    assert "7 (current)" in repr(shown)
+
+
+def test_importing_costs_nothing_heavy() -> None:
+    """A kernel that only imports us loads no data library."""
+    heavy = ("pandas", "pyarrow", "pyiceberg", "sqlalchemy", "duckdb", "pydantic")
+    code = (
+        "import sys, jupyter_orch\n"
+        "jupyter_orch.output, jupyter_orch.read, jupyter_orch.table\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
