@@ -65,3 +65,10 @@ def _jupyter_server_extension_points() -> list[dict[str, Any]]:
     from jupyter_orch.server.extension import OrchExtension
 
     return [{"module": "jupyter_orch.server.extension", "app": OrchExtension}]
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext jupyter_orch`: registers the cell magic `%%sql`."""
+    from jupyter_orch.widgets.magics import register
+
+    register(shell)

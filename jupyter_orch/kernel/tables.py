@@ -1,0 +1,225 @@
+"""Reading tables and their versions from a notebook."""
+
+import getpass
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from jupyter_orch.domain.errors import BadInput, NotFound
+from jupyter_orch.domain.ids import RunId
+from jupyter_orch.domain.outputs import TableVersion
+from jupyter_orch.settings import load
+
+if TYPE_CHECKING:
+    from jupyter_orch.warehouse.iceberg import IcebergWarehouse
+
+_SHOWN = ("snapshot_id", "committed_at", "operation", "rows", "total_rows", "job_name", "run_id")
+_PAGE = 500
+
+
+def read(
+    table: str,
+    *,
+    version: int | None = None,
+    run: str | None = None,
+    as_of: datetime | str | None = None,
+    columns: Sequence[str] | None = None,
+    limit: int | None = None,
+    arrow: bool = False,
+) -> Any:
+    """A table, or an old version of it, as a pandas DataFrame.
+
+    Whole numbers and booleans keep their type beside missing values (`Int64`, `boolean`);
+    decimals and dates are Python objects.
+
+    Args:
+        table: `schema.table`; without a schema, in the default one.
+        version: A version's number, as `table(name).versions()` shows it.
+        run: The run that made the version.
+        as_of: The version that was current then; a time without a zone is UTC.
+        columns: Only these.
+        limit: At most so many rows.
+        arrow: Answer an Arrow table instead.
+
+    Raises:
+        NotFound: No such table or version.
+        BadInput: Arguments that do not fit together.
+    """
+    if sum(value is not None for value in (version, run, as_of)) > 1:
+        raise BadInput("Give one of version, run and as_of.", field="version")
+    warehouse = _open()
+    try:
+        loaded = warehouse.load(table)
+        known = loaded.schema().column_names
+        unknown = [name for name in columns or () if name not in known]
+        if unknown:
+            raise BadInput(
+                f"{table} has no column {unknown[0]!r}.",
+                field="columns",
+                hint=f"The columns are {', '.join(known)}.",
+            )
+        scan = loaded.scan(
+            selected_fields=tuple(columns) if columns is not None else ("*",),
+            snapshot_id=_snapshot(loaded, table, version=version, run=run, as_of=as_of),
+            limit=limit,
+        )
+        found = scan.to_arrow()
+    finally:
+        warehouse.close()
+    return found if arrow else _pandas(found)
+
+
+def table(name: str) -> "TableHandle":
+    """A table by its name, whether or not it exists yet."""
+    return TableHandle(name)
+
+
+class TableHandle:
+    """A table's versions and rows; made by `table`."""
+
+    def __init__(self, name: str) -> None:
+        from jupyter_orch.warehouse.names import identify
+
+        self.name = ".".join(identify(name, load().warehouse))
+
+    def versions(self, limit: int = 50) -> "Versions":
+        """The newest versions, newest first."""
+        warehouse = _open()
+        try:
+            return Versions(_newest(warehouse, self.name, limit))
+        finally:
+            warehouse.close()
+
+    def preview(self, *, version: int | None = None, limit: int = 20) -> Any:
+        """The first rows, as a pandas DataFrame."""
+        return read(self.name, version=version, limit=limit)
+
+    def rollback(self, version: int) -> TableVersion:
+        """Makes an old version current again, as a new version; history is kept.
+
+        Raises:
+            NotFound: There is no such version.
+            Refused: It is the current one.
+        """
+        warehouse = _open()
+        try:
+            return warehouse.rollback(self.name, version, user=getpass.getuser())
+        finally:
+            warehouse.close()
+
+    def __repr__(self) -> str:
+        return f"<table {self.name}>"
+
+
+class Versions(Sequence[TableVersion]):
+    """Versions of a table, shown as a table."""
+
+    def __init__(self, items: Sequence[TableVersion]) -> None:
+        self._items = tuple(items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._items[index]
+
+    def to_frame(self) -> Any:
+        """The versions as a pandas DataFrame."""
+        import pandas as pd
+
+        names = [field.name for field in fields(TableVersion)]
+        return pd.DataFrame(
+            [[getattr(item, name) for name in names] for item in self._items], columns=names
+        )
+
+    def __repr__(self) -> str:
+        return "\n".join("  ".join(line) for line in self._lines()) or "no versions"
+
+    def _repr_html_(self) -> str:
+        head, *lines = self._lines()
+        cells = "".join(f"<th>{escape(text)}</th>" for text in head)
+        body = "".join(
+            f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in line)}</tr>" for line in lines
+        )
+        return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
+
+    def _lines(self) -> list[list[str]]:
+        lines = [["version", "published", "operation", "rows", "total", "job", "run"]]
+        for item in self._items:
+            values = [getattr(item, name) for name in _SHOWN]
+            values[1] = item.committed_at.strftime("%Y-%m-%d %H:%M:%S")
+            lines.append(["" if value is None else str(value) for value in values])
+            if item.current:
+                lines[-1][0] += " (current)"
+        return lines
+
+
+def _open() -> "IcebergWarehouse":
+    from jupyter_orch.warehouse.iceberg import IcebergWarehouse
+
+    return IcebergWarehouse(load())
+
+
+def _newest(warehouse: "IcebergWarehouse", name: str, limit: int) -> list[TableVersion]:
+    return [item for page in _pages(warehouse, name, limit) for item in page][:limit]
+
+
+def _pages(
+    warehouse: "IcebergWarehouse", name: str, limit: int
+) -> Iterator[tuple[TableVersion, ...]]:
+    cursor: str | None = None
+    for _ in range(0, limit, _PAGE):
+        page = warehouse.versions(name, cursor=cursor, limit=min(limit, _PAGE))
+        yield page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def _snapshot(
+    loaded: Any,
+    name: str,
+    *,
+    version: int | None,
+    run: str | None,
+    as_of: datetime | str | None,
+) -> int | None:
+    from jupyter_orch.warehouse.versions import snapshot_at, snapshot_of_run
+
+    if version is not None:
+        return snapshot_at(loaded, version, name).snapshot_id
+    if run is not None:
+        found = snapshot_of_run(loaded, RunId(run))
+        if found is None:
+            raise NotFound(f"The run {run} published nothing to {name}.", field="run")
+        return found.snapshot_id
+    if as_of is None:
+        return None
+    moment = _moment(as_of)
+    found = loaded.snapshot_as_of_timestamp(int(moment.timestamp() * 1000))
+    if found is None:
+        raise NotFound(f"{name} had no version yet at {moment.isoformat()}.", field="as_of")
+    snapshot_id: int = found.snapshot_id
+    return snapshot_id
+
+
+def _moment(value: datetime | str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        raise BadInput(f"{value!r} is not a time.", field="as_of", hint="Write ISO text.") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _pandas(found: Any) -> Any:
+    import pandas as pd
+    import pyarrow as pa
+
+    exact = {
+        pa.int32(): pd.Int32Dtype(),
+        pa.int64(): pd.Int64Dtype(),
+        pa.bool_(): pd.BooleanDtype(),
+    }
+    return found.to_pandas(types_mapper=exact.get)
