@@ -1,0 +1,158 @@
+"""What an attempt stages and publishes: the only way from a notebook to the tables."""
+
+import json
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_orch.domain.errors import BadInput, CheckFailed, OrchError, Refused
+from jupyter_orch.domain.model import Run, RunError
+from jupyter_orch.domain.outputs import OutputRequest, Provenance, StagedOutput, TableVersion
+from jupyter_orch.domain.states import Reason, RunState
+from jupyter_orch.execution.log import RunLog
+from jupyter_orch.ports import Ledger, Warehouse
+
+_log = logging.getLogger(__name__)
+_PUBLISH_TRIES = 5
+_PUBLISH_PAUSE = 0.2  # seconds, doubled after each try
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How an attempt ended, as the ledger is told."""
+
+    state: RunState
+    reason: Reason | None = None
+    error: RunError | None = None
+    versions: tuple[TableVersion, ...] = ()
+
+
+class AttemptOutputs:
+    """Stages an attempt's outputs one by one, and publishes all of them after its last cell."""
+
+    def __init__(
+        self, run: Run, *, worker: str, ledger: Ledger, warehouse: Warehouse, log: RunLog
+    ) -> None:
+        self._run = run
+        self._worker = worker
+        self._ledger = ledger
+        self._warehouse = warehouse
+        self._log = log
+        self._lock = threading.Lock()
+        self._staged: list[StagedOutput] = []
+        self._closed = False
+        #: Whether a check of an output did not hold.
+        self.check_failed = False
+
+    def staging_folder(self) -> Path:
+        """Where the attempt's kernel puts data files."""
+        return self._warehouse.staging_folder(self._run.id, self._run.attempt)
+
+    def stage(self, request: OutputRequest) -> StagedOutput:
+        """Stages and checks one output.
+
+        Raises:
+            BadInput: The request does not fit, or names files outside the staging folder.
+            CheckFailed: A check does not hold.
+            Refused: The attempt is being stopped.
+        """
+        folder = self.staging_folder().resolve()
+        for name in request.files:
+            if not (folder / name).resolve().is_relative_to(folder):
+                raise BadInput(f"The file {name} is outside the staging folder.", field="files")
+        with self._lock:  # one commit at a time: outputs of one run build on one another
+            if self._closed:
+                raise Refused("The run is being stopped and stages nothing any more.")
+            try:
+                staged = self._warehouse.stage(request, provenance(self._run))
+            except CheckFailed:
+                self.check_failed = True
+                raise
+            self._staged.append(staged)
+        self._log.write("output.staged", table=staged.table, mode=staged.mode, rows=staged.rows)
+        return staged
+
+    def discard(self) -> None:
+        """Drops everything staged; later requests are refused."""
+        with self._lock:
+            self._closed = True
+            self._warehouse.discard(self._run.id, self._run.attempt)
+
+    def publish(self) -> Ending | None:
+        """Makes every staged output visible; None when the lease was lost before the intent."""
+        with self._lock:
+            self._closed = True
+            staged = tuple(self._staged)
+        if not staged:
+            return Ending(state=RunState.SUCCEEDED)
+        run = self._run
+        if not self._ledger.begin_publishing(self._worker, run.id, run.attempt, staged):
+            return None
+        return publish(run, staged, warehouse=self._warehouse, log=self._log)
+
+
+def publish(
+    run: Run, staged: tuple[StagedOutput, ...], *, warehouse: Warehouse, log: RunLog
+) -> Ending | None:
+    """Publishes a recorded intent; safe to repeat by any worker.
+
+    Returns:
+        How the run ends; None when the warehouse did not answer: the intent stays, and whoever
+        takes the run over rolls it forward.
+    """
+    versions: list[TableVersion] = []
+    for output in staged:
+        try:
+            version = _persistently(run, output, warehouse)
+        except OrchError as error:
+            if error.status == 503:  # noqa: PLR2004 - Unavailable: nothing is decided yet
+                log.write(
+                    "publish.postponed", level="warning", table=output.table, error=str(error)
+                )
+                return None
+            return _conflict(output, error.message, tuple(versions), log, Reason.PUBLISH_CONFLICT)
+        except Exception as error:  # noqa: BLE001 - a bug must not roll forward for ever
+            _log.exception("publish.failed", extra={"run_id": run.id, "table": output.table})
+            return _conflict(output, repr(error), tuple(versions), log, Reason.PLATFORM_ERROR)
+        versions.append(version)
+        log.write("output.published", table=version.table, snapshot_id=version.snapshot_id)
+    return Ending(state=RunState.SUCCEEDED, versions=tuple(versions))
+
+
+def _persistently(run: Run, output: StagedOutput, warehouse: Warehouse) -> TableVersion:
+    pause = _PUBLISH_PAUSE
+    for _ in range(_PUBLISH_TRIES - 1):
+        try:
+            return warehouse.publish(output, provenance(run))
+        except Exception:  # noqa: BLE001 - publishing is safe to repeat; the last try raises
+            time.sleep(pause)
+            pause *= 2
+    return warehouse.publish(output, provenance(run))
+
+
+def _conflict(
+    output: StagedOutput,
+    message: str,
+    versions: tuple[TableVersion, ...],
+    log: RunLog,
+    reason: Reason,
+) -> Ending:
+    log.write("publish.failed", level="error", table=output.table, error=message)
+    error = RunError(name=reason.value, message=f"{output.table} was not published: {message}")
+    return Ending(state=RunState.FAILED, reason=reason, error=error, versions=versions)
+
+
+def provenance(run: Run) -> Provenance:
+    """Who makes the versions of this attempt."""
+    return Provenance(
+        run_id=run.id,
+        attempt=run.attempt,
+        job_name=run.job_name,
+        notebook=run.notebook,
+        notebook_sha256=run.notebook_sha256,
+        parameters=json.dumps(run.parameters, ensure_ascii=False),
+        user=run.created_by,
+        logical_time=run.logical_time,
+    )

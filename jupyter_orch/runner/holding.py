@@ -1,0 +1,89 @@
+"""A run that this worker holds: the lease may be lost at any moment, the end is told once."""
+
+import logging
+import random
+import threading
+import time
+
+from jupyter_orch.domain.errors import Unavailable
+from jupyter_orch.domain.model import Run
+from jupyter_orch.domain.states import Reason, RunState
+from jupyter_orch.execution.outputs import Ending
+from jupyter_orch.ports import Ledger
+
+_log = logging.getLogger(__name__)
+_FINISH_PAUSE = 0.5  # seconds between tries to reach the database
+_LONGEST_DELAY = 3600.0  # seconds
+_FINAL = frozenset({Reason.KERNEL_MISSING, Reason.NOTEBOOK_MISSING, Reason.PUBLISH_CONFLICT})
+
+
+class Holding:
+    """The fence of one attempt: who was told that the lease is lost changes nothing any more."""
+
+    def __init__(self, run: Run, *, worker: str, ledger: Ledger) -> None:
+        self.run = run
+        self.worker = worker
+        self.ledger = ledger
+        self._lost = threading.Event()
+
+    @property
+    def lost(self) -> bool:
+        """Whether somebody else may hold the run now."""
+        return self._lost.is_set()
+
+    def lose(self) -> None:
+        """Says that the lease is lost."""
+        self._lost.set()
+
+    def progress(self, done: int, total: int) -> None:
+        """Tells how many cells are done; not worth waiting for a database that is away."""
+        try:
+            held = self.ledger.progress(
+                self.worker, self.run.id, self.run.attempt, done=done, total=total
+            )
+        except Unavailable:
+            return
+        if not held:
+            self.lose()
+
+    def record_query(self, query_id: str) -> None:
+        """Tells a query that the notebook started."""
+        self.ledger.record_query(self.worker, self.run.id, self.run.attempt, query_id)
+
+    def finish(self, ending: Ending, *, retry_in_seconds: float | None = None) -> None:
+        """Tells the end, as long as the lease is ours; waits for a database that is away."""
+        while not self.lost:
+            try:
+                held = self.ledger.finish(
+                    self.worker,
+                    self.run.id,
+                    self.run.attempt,
+                    state=ending.state,
+                    reason=ending.reason,
+                    error=ending.error,
+                    versions=ending.versions,
+                    retry_in_seconds=retry_in_seconds,
+                )
+            except Unavailable:
+                time.sleep(_FINISH_PAUSE)
+                continue
+            _log.info(
+                "run.finished" if held else "run.lost",
+                extra={"run_id": self.run.id, "attempt": self.run.attempt, "state": ending.state},
+            )
+            return
+
+
+def retry_delay(run: Run, ending: Ending) -> float | None:
+    """Seconds until the next attempt, or None when the run ends here.
+
+    The wait doubles with each attempt; a tenth of it is chance, so that runs that failed together
+    do not come back together.
+    """
+    policies = run.policies
+    if ending.state is not RunState.FAILED or ending.reason in _FINAL:
+        return None
+    if run.attempt > policies.retries:
+        return None
+    delay: float = min(policies.retry_delay_seconds * 2 ** (run.attempt - 1), _LONGEST_DELAY)
+    return delay * random.uniform(0.9, 1.1)  # noqa: S311 - chance, not secrecy

@@ -1,0 +1,310 @@
+"""One attempt from claim to end: child process, channel, outputs, timeouts, ledger."""
+
+import logging
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from jupyter_orch import wire
+from jupyter_orch.domain.errors import NotFound, OrchError
+from jupyter_orch.domain.model import Run, RunError
+from jupyter_orch.domain.states import Reason, RunState
+from jupyter_orch.execution.channel_server import ChannelServer
+from jupyter_orch.execution.log import FILE_NAME, RunLog
+from jupyter_orch.execution.mask import Masker
+from jupyter_orch.execution.notebook_file import clear_asides
+from jupyter_orch.execution.outputs import AttemptOutputs, Ending
+from jupyter_orch.execution.requests import KernelRequests
+from jupyter_orch.ports import Artifacts, Ledger, Warehouse
+from jupyter_orch.runner.child import Child
+from jupyter_orch.runner.environment import kernel_environment
+from jupyter_orch.runner.holding import Holding, retry_delay
+from jupyter_orch.runner.process import channel_path, private_folder
+from jupyter_orch.settings import Settings
+
+_log = logging.getLogger(__name__)
+_GRACE = 5.0  # seconds between the interrupt and the kill
+_TICK = 1.0  # seconds; stops and events wake the watch earlier
+_PROGRESS_PAUSE = 0.2  # seconds between two reports of progress
+_STDERR_TAIL = 4000  # bytes
+_QUERIES_KEPT = 32  # the latest ones; older ones have ended
+_MEGABYTE = 1_000_000
+NOTEBOOK = "notebook.ipynb"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """Why an attempt is ended from outside, and what becomes of the run."""
+
+    ending: Ending
+    retry_in_seconds: float | None = None
+
+
+_CANCEL = Stop(ending=Ending(state=RunState.CANCELLED, reason=Reason.CANCELLED_BY_USER))
+_HAND_BACK = Stop(
+    ending=Ending(
+        state=RunState.FAILED,
+        reason=Reason.WORKER_LOST,
+        error=RunError(name="worker_lost", message="The worker was stopped; the run starts again."),
+    ),
+    retry_in_seconds=0.0,
+)
+
+
+class Supervisor:
+    """Executes one attempt in the calling thread; the other methods are for other threads."""
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        worker: str,
+        ledger: Ledger,
+        artifacts: Artifacts,
+        warehouse: Warehouse,
+        settings: Settings,
+    ) -> None:
+        self.holding = Holding(run, worker=worker, ledger=ledger)
+        self._run = run
+        self._artifacts = artifacts
+        self._warehouse = warehouse
+        self._settings = settings
+        self._masker = Masker()
+        self._stop: Stop | None = None
+        self._child: Child | None = None
+        self._queries: deque[str] = deque(maxlen=_QUERIES_KEPT)
+        self._lock = threading.Lock()
+
+    def cancel(self) -> None:
+        """A person wants it to end: interrupt, then kill; the partial notebook is kept."""
+        self._ask(_CANCEL)
+
+    def hand_back(self) -> None:
+        """The worker stops: the run goes back into the queue."""
+        self._ask(_HAND_BACK)
+
+    def abandon(self) -> None:
+        """The lease is lost: end at once, say and publish nothing."""
+        self.holding.lose()
+        self._wake()
+
+    def _ask(self, stop: Stop) -> None:
+        with self._lock:
+            if self._stop is None:
+                self._stop = stop
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._child is not None:
+            self._child.events.put({"event": "woken"})
+
+    def execute(self) -> None:
+        """Runs the attempt to its end; raises nothing."""
+        try:
+            with private_folder() as folder:
+                ending = self._attempt(folder)
+        except Exception as error:  # noqa: BLE001 - one run hurts only itself
+            _log.exception("attempt.failed", extra={"run_id": self._run.id})
+            ending = _platform_error(error)
+        if ending is None or self.holding.lost:
+            return
+        stop = self._stop
+        retry = retry_delay(self._run, ending) if stop is None else stop.retry_in_seconds
+        self.holding.finish(ending, retry_in_seconds=retry)
+
+    def _attempt(self, folder: Path) -> Ending | None:
+        run = self._run
+        kept = self._artifacts.attempt_folder(run.id, run.attempt)
+        log = RunLog(kept / FILE_NAME, self._masker)
+        try:
+            log.write("attempt.started", attempt=run.attempt, worker=self.holding.worker)
+            ending = self._execute(folder, kept, log)
+            if ending is not None:
+                _log_end(log, ending)
+            return ending
+        finally:
+            log.close()
+
+    def _execute(self, folder: Path, kept: Path, log: RunLog) -> Ending | None:
+        run = self._run
+        for earlier in range(1, run.attempt):
+            self._warehouse.discard(run.id, earlier)
+            clear_asides(self._artifacts.attempt_folder(run.id, earlier))
+        try:
+            content = self._artifacts.get_notebook(run.notebook_sha256)
+        except NotFound as error:
+            return _failed(Reason.NOTEBOOK_MISSING, error.message)
+        (folder / "input.ipynb").write_bytes(content)
+        outputs = AttemptOutputs(
+            run,
+            worker=self.holding.worker,
+            ledger=self.holding.ledger,
+            warehouse=self._warehouse,
+            log=log,
+        )
+        requests = KernelRequests(
+            run,
+            outputs=outputs,
+            settings=self._settings,
+            mask=self._mask,
+            record_query=self._record_query,
+        )
+        channel = ChannelServer(channel_path(folder), requests.handlers())
+        try:
+            result = self._run_child(folder, kept, channel, log)
+        finally:
+            channel.close()
+        return self._conclude(result, outputs, folder)
+
+    def _run_child(
+        self, folder: Path, kept: Path, channel: ChannelServer, log: RunLog
+    ) -> dict[str, Any] | None:
+        environment = kernel_environment(self._settings, folder)
+        child = Child(
+            {
+                "log": str(kept / FILE_NAME),
+                "request": {
+                    "input": str(folder / "input.ipynb"),
+                    "output": str(kept / NOTEBOOK),
+                    "notebook": self._run.notebook,
+                    "parameters": self._run.parameters,
+                    "kernel": self._run.kernel,
+                    "sockets": str(folder / "kernel"),
+                    "cwd": str(self._working_folder(folder, log)),
+                    "cell_timeout_seconds": self._run.policies.cell_timeout_seconds,
+                    "output_limit": int(self._settings.output_limit_mb * _MEGABYTE),
+                },
+            },
+            env=environment | channel.environment,
+            folder=folder,
+            channel=channel_path(folder),
+        )
+        self._child = child
+        try:
+            return self._watch(child, log)
+        finally:
+            child.close()
+            clear_asides(kept)
+
+    def _working_folder(self, folder: Path, log: RunLog) -> Path:
+        """The notebook's own folder, so that modules beside it import."""
+        wanted = Path(self._run.notebook).parent
+        if wanted.is_dir():
+            return wanted
+        log.write("folder.missing", level="warning", folder=str(wanted))
+        return folder / "tmp"
+
+    def _watch(self, child: Child, log: RunLog) -> dict[str, Any] | None:
+        """The child's result, or None when it ended without one."""
+        timeout = self._run.policies.timeout_seconds
+        deadline = None if timeout is None else time.monotonic() + timeout
+        kill_at: float | None = None
+        result: dict[str, Any] | None = None
+        reported = 0.0
+        progress: tuple[int, int] | None = None
+        while True:
+            now = time.monotonic()
+            if progress and (progress[0] in {0, progress[1]} or now - reported >= _PROGRESS_PAUSE):
+                self.holding.progress(*progress)
+                progress, reported = None, now
+            if deadline is not None and now >= deadline and self._stop is None:
+                self._ask(_timed_out(timeout))
+            if self.holding.lost or (kill_at is not None and now >= kill_at):
+                child.kill()
+                kill_at = None
+            elif self._stop is not None and kill_at is None:
+                log.write("attempt.stopping", reason=self._stop.ending.reason)
+                child.stop()
+                kill_at = now + _GRACE
+            moments = [moment for moment in (deadline, kill_at) if moment and moment > now]
+            try:
+                tick = _PROGRESS_PAUSE if progress else _TICK
+                event = child.events.get(timeout=min([tick, *(m - now for m in moments)]))
+            except Empty:
+                continue
+            if event is None:
+                return result
+            if event["event"] == "finished":
+                result = event["result"]
+            elif event["event"] == "progress":
+                progress = event["done"], event["total"]
+
+    def _record_query(self, query_id: str) -> None:
+        self._queries.append(query_id)
+        self.holding.record_query(query_id)
+
+    def _stop_queries(self) -> None:
+        """Ends what a killed kernel left running in the warehouse."""
+        for query_id in self._queries:
+            try:
+                self._warehouse.cancel_query(query_id)
+            except OrchError as error:
+                _log.warning("query.not_stopped", extra={"query": query_id, "error": str(error)})
+
+    def _mask(self, value: str) -> None:
+        self._masker.add(value)
+        if self._child is not None:
+            self._child.mask(value)
+
+    def _conclude(
+        self, result: dict[str, Any] | None, outputs: AttemptOutputs, folder: Path
+    ) -> Ending | None:
+        if self._stop is not None or result is None or result["reason"] is not None:
+            self._stop_queries()
+        if self.holding.lost:  # whoever took the run over discards what was staged
+            return None
+        with self._lock:
+            stop = self._stop
+        if stop is not None:
+            ending = stop.ending
+        elif result is None:
+            tail = (folder / "stderr").read_bytes()[-_STDERR_TAIL:].decode("utf-8", "replace")
+            ending = _failed(
+                Reason.PLATFORM_ERROR,
+                "The process that executed the notebook ended without a result.",
+                self._masker.text(tail),
+            )
+        elif result["reason"] is None:
+            return outputs.publish()
+        else:
+            error: RunError = wire.load(RunError, result["error"])
+            reason = Reason(result["reason"])
+            if outputs.check_failed and error.name == "CheckFailed":
+                reason = Reason.CHECK_FAILED
+            ending = Ending(state=RunState.FAILED, reason=reason, error=error)
+        try:
+            outputs.discard()
+        except OrchError as error:  # a later attempt discards it before it starts
+            _log.warning("discard.failed", extra={"run_id": self._run.id, "error": str(error)})
+        return ending
+
+
+def _timed_out(timeout: float | None) -> Stop:
+    message = f"The run took longer than {timeout:g} s."
+    return Stop(ending=_failed(Reason.RUN_TIMEOUT, message))
+
+
+def _failed(reason: Reason, message: str, traceback: str = "") -> Ending:
+    error = RunError(name=reason.value, message=message, traceback=traceback)
+    return Ending(state=RunState.FAILED, reason=reason, error=error)
+
+
+def _platform_error(error: Exception) -> Ending:
+    message = error.message if isinstance(error, OrchError) else f"The worker failed: {error!r}"
+    return _failed(Reason.PLATFORM_ERROR, message)
+
+
+def _log_end(log: RunLog, ending: Ending) -> None:
+    failed = ending.state is RunState.FAILED
+    log.write(
+        "attempt.ended",
+        level="error" if failed else "info",
+        state=ending.state,
+        reason=ending.reason,
+        error=ending.error.message if ending.error else None,
+        traceback=ending.error.traceback if ending.error else None,
+    )

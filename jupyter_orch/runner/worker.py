@@ -1,0 +1,255 @@
+"""The worker: claims runs, keeps their leases, supervises each in a thread of its own."""
+
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from jupyter_orch.domain.errors import Unavailable
+from jupyter_orch.domain.model import Run
+from jupyter_orch.domain.outputs import StagedOutput
+from jupyter_orch.execution.log import FILE_NAME, RunLog
+from jupyter_orch.execution.outputs import publish
+from jupyter_orch.ports import Artifacts, Ledger, Warehouse, WorkerInfo
+from jupyter_orch.runner.holding import Holding
+from jupyter_orch.runner.process import clear_leftovers
+from jupyter_orch.runner.supervisor import Supervisor
+from jupyter_orch.settings import Settings
+
+_log = logging.getLogger(__name__)
+_POLL = 0.5  # seconds between two looks into the queue
+_STALE = 30.0  # seconds without a turn of the loop: something hangs
+_AFTER_HAND_BACK = 10.0  # seconds until a stopped attempt has said so
+
+
+class _Task(Protocol):
+    """What the worker does with a run that it holds."""
+
+    holding: Holding
+
+    def execute(self) -> None: ...
+    def cancel(self) -> None: ...
+    def hand_back(self) -> None: ...
+    def abandon(self) -> None: ...
+
+
+class Worker:
+    """Executes runs until stopped; start and stop it from one thread."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        artifacts: Artifacts,
+        warehouse: Warehouse,
+        settings: Settings,
+        *,
+        name: str | None = None,
+    ) -> None:
+        #: Unique among all workers, also after a restart on the same host.
+        self.name = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self._ledger = ledger
+        self._artifacts = artifacts
+        self._warehouse = warehouse
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._tasks: dict[threading.Thread, _Task] = {}
+        self._stopping = threading.Event()
+        self._ended = threading.Event()
+        self._queue_woken = threading.Event()
+        self._heart_woken = threading.Event()
+        self._last_turn = time.monotonic()
+        self._renewed = time.monotonic()
+        self._loops = (
+            threading.Thread(target=self._claim_loop, name="worker-claim", daemon=True),
+            threading.Thread(target=self._heart_loop, name="worker-heart", daemon=True),
+        )
+
+    def start(self) -> None:
+        """Ends what a killed worker left behind, and begins to claim."""
+        clear_leftovers()
+        for loop in self._loops:
+            loop.start()
+
+    def wake(self) -> None:
+        """Looks for new runs and for requests to cancel now instead of soon."""
+        self._queue_woken.set()
+        self._heart_woken.set()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it claims and keeps leases."""
+        recent = time.monotonic() - self._last_turn < _STALE
+        return recent and all(loop.is_alive() for loop in self._loops)
+
+    def stop(self, timeout: float = 0.0) -> None:
+        """Claims no more, waits for running attempts, and hands the rest back to the queue.
+
+        Args:
+            timeout: Seconds that running attempts get to end by themselves.
+        """
+        self._stopping.set()
+        self._queue_woken.set()
+        if self._loops[0].is_alive():
+            self._loops[0].join()
+        self._join_tasks(timeout)
+        for task in self._held():
+            task.hand_back()
+        self._join_tasks(_AFTER_HAND_BACK)
+        self._ended.set()
+        self._heart_woken.set()
+        if self._loops[1].is_alive():
+            self._loops[1].join()
+
+    def _join_tasks(self, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        with self._lock:
+            threads = list(self._tasks)
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _held(self) -> list[_Task]:
+        with self._lock:
+            return list(self._tasks.values())
+
+    # ------------------------------------------------------------------------- claiming
+
+    def _claim_loop(self) -> None:
+        while not self._stopping.is_set():
+            self._queue_woken.clear()
+            self._guarded("claim", self._claim)
+            self._last_turn = time.monotonic()
+            self._queue_woken.wait(_POLL)
+
+    def _claim(self) -> None:
+        lease = self._settings.lease_seconds
+        for run, staged in self._ledger.claim_publications(
+            self.name, limit=self._free(), lease_seconds=lease
+        ):
+            self._begin(_Publication(self, run, staged))
+        free = self._free()
+        if free <= 0:
+            return
+        for run in self._ledger.claim_runs(self.name, limit=free, lease_seconds=lease):
+            _log.info("run.claimed", extra={"run_id": run.id, "attempt": run.attempt})
+            self._begin(
+                Supervisor(
+                    run,
+                    worker=self.name,
+                    ledger=self._ledger,
+                    artifacts=self._artifacts,
+                    warehouse=self._warehouse,
+                    settings=self._settings,
+                )
+            )
+
+    def _free(self) -> int:
+        return self._settings.worker_slots - len(self._held())
+
+    def _begin(self, task: _Task) -> None:
+        def execute() -> None:
+            try:
+                task.execute()
+            finally:
+                with self._lock:
+                    self._tasks.pop(threading.current_thread(), None)
+                self._queue_woken.set()
+
+        thread = threading.Thread(target=execute, name=f"run-{task.holding.run.id}", daemon=True)
+        with self._lock:
+            self._tasks[thread] = task
+        thread.start()
+
+    def publish(self, holding: Holding, staged: tuple[StagedOutput, ...]) -> None:
+        """Rolls a publish intent forward whose worker was lost."""
+        run = holding.run
+        log = RunLog(self._artifacts.attempt_folder(run.id, run.attempt) / FILE_NAME)
+        try:
+            log.write("publish.taken_over", worker=self.name)
+            ending = publish(run, staged, warehouse=self._warehouse, log=log)
+            if ending is not None:
+                holding.finish(ending)
+        finally:
+            log.close()
+
+    # ------------------------------------------------------------------------- leases
+
+    def _heart_loop(self) -> None:
+        while not self._ended.is_set():
+            self._heart_woken.clear()
+            self._guarded("heartbeat", self._beat)
+            self._give_up_old_leases()
+            self._heart_woken.wait(self._settings.lease_seconds / 3)
+
+    def _beat(self) -> None:
+        lease = self._settings.lease_seconds
+        asked = time.monotonic()
+        tasks = {(task.holding.run.id, task.holding.run.attempt): task for task in self._held()}
+        self._ledger.beat(self._info(len(tasks)))
+        kept = {}
+        if tasks:
+            kept = {
+                held.run_id: held
+                for held in self._ledger.heartbeat(self.name, list(tasks), lease_seconds=lease)
+            }
+        self._renewed = asked
+        for (run_id, _), task in tasks.items():
+            if run_id not in kept:
+                _log.warning("lease.lost", extra={"run_id": run_id})
+                task.abandon()
+            elif kept[run_id].cancel_requested:
+                task.cancel()
+        self._ledger.reap()
+
+    def _give_up_old_leases(self) -> None:
+        """Without the database, a lease that we could not renew is somebody else's."""
+        if time.monotonic() - self._renewed > self._settings.lease_seconds:
+            for task in self._held():
+                task.abandon()
+
+    def _info(self, busy: int) -> WorkerInfo:
+        return WorkerInfo(
+            name=self.name,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            slots=self._settings.worker_slots,
+            busy=busy,
+            last_seen=datetime.now(UTC),
+        )
+
+    def _guarded(self, what: str, action: Callable[[], None]) -> None:
+        """A turn that fails is logged; the next one may succeed."""
+        try:
+            action()
+        except Unavailable as error:
+            _log.warning("worker.database_away", extra={"what": what, "error": str(error)})
+        except Exception:  # noqa: BLE001 - the loop outlives every single failure
+            _log.exception("worker.turn_failed", extra={"what": what})
+
+
+class _Publication:
+    """A run whose worker was lost while publishing: it is only rolled forward."""
+
+    def __init__(self, worker: Worker, run: Run, staged: tuple[StagedOutput, ...]) -> None:
+        self.holding = Holding(run, worker=worker.name, ledger=worker._ledger)  # noqa: SLF001
+        self._worker = worker
+        self._staged = staged
+
+    def execute(self) -> None:
+        try:
+            self._worker.publish(self.holding, self._staged)
+        except Exception:  # noqa: BLE001 - the intent stays, and is taken over again
+            _log.exception("publish.failed", extra={"run_id": self.holding.run.id})
+
+    def cancel(self) -> None:
+        """Too late: the intent is recorded."""
+
+    def hand_back(self) -> None:
+        """Whatever happens, the intent stays; the next worker takes it."""
+
+    def abandon(self) -> None:
+        self.holding.lose()

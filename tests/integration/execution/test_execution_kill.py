@@ -1,0 +1,122 @@
+"""kill -9 of a worker, of a child or of a kernel leaves no orphan and no run that never ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+
+from jupyter_orch.domain.model import Policies, Run
+from jupyter_orch.domain.states import Reason, RunState
+
+from .conftest import House, marked, notebook, until
+
+WORKER = """
+import sys, threading
+from pathlib import Path
+from jupyter_orch.artifacts.folder import FolderArtifacts
+from jupyter_orch.runner.worker import Worker
+from jupyter_orch.settings import load
+from jupyter_orch.store.sql import SqlStore
+from jupyter_orch.warehouse.iceberg import IcebergWarehouse
+settings = load(None, Path("none.toml"))
+worker = Worker(SqlStore(settings.state_url), FolderArtifacts(settings.artifacts_dir),
+                IcebergWarehouse(settings), settings)
+worker.start()
+threading.Event().wait()
+"""
+CELL = (
+    "import subprocess, time\n"
+    "subprocess.Popen(['sleep', number], start_new_session=True)\n"
+    "open(mark, 'w').close()\n"
+    "time.sleep(600)"
+)
+
+
+def start_worker(house: House) -> "subprocess.Popen[bytes]":
+    """A worker in a process of its own."""
+    environment = {
+        **os.environ,
+        "JUPYTER_ORCH__STATE__DIR": str(house.settings.state_dir),
+        "JUPYTER_ORCH__WORKER__LEASE_SECONDS": "3",
+    }
+    return subprocess.Popen([sys.executable, "-c", WORKER], env=environment, cwd=house.folder)
+
+
+def asleep(house: House, number: int, *, policies: Policies | None = None) -> Run:
+    """A run that sleeps, with a sleeping grandchild of its own session."""
+    mark = house.folder / "asleep"
+    mark.unlink(missing_ok=True)
+    return house.add(
+        notebook(CELL, parameters="mark = ''\nnumber = ''"),
+        parameters={"mark": str(mark), "number": str(number)},
+        policies=policies,
+    )
+
+
+def alive(house: House) -> list[int]:
+    """Processes of this house's attempts."""
+    return marked(str(house.settings.state_dir / "warehouse"), ("environ",))
+
+
+@pytest.mark.slow
+def test_inv7_a_killed_worker_leaves_no_kernel_and_its_run_is_taken_again(house: House) -> None:
+    """Child and kernel die with the worker; the next one cleans up and executes the run again."""
+    run = asleep(house, 6177)
+    first = start_worker(house)
+    try:
+        until((house.folder / "asleep").exists)
+    finally:
+        first.kill()
+        first.wait()
+    until(lambda: not [pid for pid in alive(house) if pid not in marked("sleep", ("cmdline",))])
+    assert house.get(run).state is RunState.RUNNING  # its lease still runs
+
+    (house.folder / "asleep").unlink()
+    house.worker(lease_seconds=3.0)
+    assert not list(Path(tempfile.gettempdir()).glob(f"jorch-{first.pid}-*"))
+    assert not marked("sleep\x006177", ("cmdline",))
+    again = until(lambda: (now := house.get(run)).attempt == 2 and now)
+    assert again.state is RunState.RUNNING
+    assert house.store.attempts(run.id)[0].reason is Reason.WORKER_LOST
+
+
+@pytest.mark.slow
+def test_inv7_a_killed_child_fails_the_run_and_takes_its_kernel_along(house: House) -> None:
+    """The reason is platform_error, and nothing of the attempt is alive afterwards."""
+    house.worker()
+    run = asleep(house, 6178)
+    until((house.folder / "asleep").exists)
+    child = next(
+        process
+        for process in psutil.Process().children()
+        if "jupyter_orch.runner.attempt" in process.cmdline()
+    )
+    child.send_signal(signal.SIGKILL)
+    done = house.wait(run)
+    assert (done.state, done.reason) == (RunState.FAILED, Reason.PLATFORM_ERROR)
+    assert not marked(str(house.settings.state_dir), ("environ",))
+    nb = house.executed(run)
+    assert json.dumps(nb)  # whole, as it was after the last cell that ended
+
+
+@pytest.mark.slow
+def test_inv7_a_killed_kernel_fails_the_run(house: House) -> None:
+    """The reason is kernel_died."""
+    house.worker()
+    run = asleep(house, 6179)
+    until((house.folder / "asleep").exists)
+    (kernel,) = [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if "ipykernel_launcher" in process.cmdline()
+    ]
+    kernel.send_signal(signal.SIGKILL)
+    done = house.wait(run)
+    assert (done.state, done.reason) == (RunState.FAILED, Reason.KERNEL_DIED)
+    assert not marked("sleep\x006179", ("cmdline",))

@@ -1,0 +1,109 @@
+"""What a run publishes, and what it does not."""
+
+import json
+
+import pytest
+
+from jupyter_orch.domain.errors import OrchError, Unavailable
+from jupyter_orch.domain.states import Reason, RunState
+
+from .conftest import House, notebook, text_of
+
+WRITE = (
+    "import jupyter_orch, pandas\n"
+    "with jupyter_orch.output('analytics.sales', **options) as out:\n"
+    "    out.write(pandas.DataFrame({'day': ['a', 'b'], 'n': [1, 2]}))\n"
+)
+CHECK = WRITE + "    out.check(rows_min=rows_min)\n"
+
+
+def test_a_run_publishes_after_its_last_cell(house: House) -> None:
+    """The table has one version, which names the run."""
+    house.worker()
+    run = house.add(notebook(WRITE, "print('last')", parameters="options = {}"))
+    assert house.wait(run).state is RunState.SUCCEEDED, house.log(run)
+    versions = house.warehouse.versions("analytics.sales").items
+    assert [(version.run_id, version.rows, version.current) for version in versions] == [
+        (run.id, 2, True)
+    ]
+    assert [version.table for version in house.store.published(run.id)] == ["analytics.sales"]
+
+
+def test_inv6_a_failed_run_publishes_nothing(house: House) -> None:
+    """What was staged before the failing cell is dropped."""
+    house.worker()
+    run = house.add(notebook(WRITE, "1 / 0", parameters="options = {}"))
+    assert house.wait(run).reason is Reason.USER_ERROR
+    assert not [table for table in house.warehouse.tables() if table.name == "analytics.sales"]
+
+
+def test_inv6_a_failed_check_fails_the_run(house: House) -> None:
+    """The reason is check_failed, and nothing is published."""
+    house.worker()
+    run = house.add(
+        notebook(CHECK, parameters="options = {}\nrows_min = 1"), parameters={"rows_min": 3}
+    )
+    done = house.wait(run)
+    assert (done.state, done.reason) == (RunState.FAILED, Reason.CHECK_FAILED), house.log(run)
+    assert not [table for table in house.warehouse.tables() if table.name == "analytics.sales"]
+
+
+def test_files_outside_the_staging_folder_are_refused(house: House) -> None:
+    """A kernel may stage only what it put into its own folder."""
+    house.worker()
+    secret = house.folder / "secret.parquet"
+    secret.write_text("x")
+    ask = (
+        "from jupyter_orch.kernel.channel import Channel\n"
+        "request = {'table': 'a.b', 'mode': 'append', 'files': [path]}\n"
+        "try:\n    Channel.from_environment().request({'do': 'stage', 'request': request})\n"
+        "except Exception as e:\n    print(type(e).__name__, e)"
+    )
+    run = house.add(notebook(ask, parameters="path = ''"), parameters={"path": str(secret)})
+    house.wait(run)
+    assert "BadInput" in text_of(house.executed(run))
+    assert "outside the staging folder" in text_of(house.executed(run))
+
+
+def test_inv5_a_publish_intent_is_rolled_forward_by_the_next_worker(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the warehouse is away the run stays publishing, and is finished without executing."""
+    real = house.warehouse.publish
+    away = True
+
+    def publish(*arguments: object) -> object:
+        if away:
+            raise Unavailable("The catalog is away.")
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(house.warehouse, "publish", publish)
+    worker = house.worker(lease_seconds=2.0)
+    run = house.add(notebook(WRITE, parameters="options = {}"))
+    house.wait(run, RunState.PUBLISHING)
+    worker.stop(30)
+    away = False
+    house.worker()
+    done = house.wait(run)
+    assert (done.state, done.attempt) == (RunState.SUCCEEDED, 1)
+    events = [json.loads(line)["event"] for line in house.log(run).splitlines()]
+    assert events.count("attempt.started") == 1
+    assert "publish.taken_over" in events
+    assert len(house.warehouse.versions("analytics.sales").items) == 1
+
+
+def test_a_conflict_while_publishing_fails_the_run(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reason is publish_conflict; the run does not roll forward for ever."""
+
+    def publish(*_: object) -> None:
+        raise OrchError("Somebody else changed the table.")
+
+    monkeypatch.setattr(house.warehouse, "publish", publish)
+    house.worker()
+    run = house.add(notebook(WRITE, parameters="options = {}"))
+    done = house.wait(run)
+    assert (done.state, done.reason) == (RunState.FAILED, Reason.PUBLISH_CONFLICT)
+    assert done.error is not None
+    assert "analytics.sales" in done.error.message
