@@ -1,0 +1,274 @@
+"""The REST API as methods.
+
+Answers are plain dicts and lists, as docs/reference/rest-api.md describes them.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
+from urllib.parse import quote
+
+from jupyter_orch.client.transport import SOCKET, endpoint, listens, not_running
+from jupyter_orch.domain.errors import OrchError, Unavailable, from_problem
+from jupyter_orch.settings import Settings, load
+
+if TYPE_CHECKING:
+    import httpx
+
+BASE = "/jupyter-orch/api/v1"
+TIMEOUT = 120.0  # seconds for one answer; a cold warehouse may take its time
+
+
+class Client:
+    """The whole REST API as methods.
+
+    Without arguments it finds the service of this machine by its unix socket, or `service.url`.
+
+    Raises:
+        Unavailable: From every method, when no service answers.
+        OrchError: From every method, the subclass that fits the service's refusal.
+    """
+
+    def __init__(
+        self, url: str | None = None, token: str | None = None, *, settings: Settings | None = None
+    ) -> None:
+        import httpx
+
+        self._settings = settings or load()
+        is_local = not (url or self._settings.service_url)
+        self._socket = self._settings.state_dir / SOCKET if is_local else None
+        self._reached = False
+        self._http = httpx.Client(
+            **endpoint(self._settings, url, token),
+            timeout=httpx.Timeout(TIMEOUT, connect=5.0),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._http.close()
+
+    # ---------------------------------------------------------------- jobs
+
+    def jobs(
+        self,
+        *,
+        search: str = "",
+        notebook: str | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> dict[str, Any]:
+        """A page of jobs by name."""
+        query = {"search": search, "notebook": notebook, "cursor": cursor, "limit": limit}
+        return self._get("/jobs", query)
+
+    def job(self, key: str) -> dict[str, Any]:
+        """One job by id or name, with its last run and next due instant."""
+        return self._get(f"/jobs/{_part(key)}")
+
+    def create_job(
+        self, spec: Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> dict[str, Any]:
+        """Saves a new job."""
+        return self._send("POST", "/jobs", spec, idempotency_key=idempotency_key)
+
+    def update_job(
+        self, key: str, spec: Mapping[str, Any], *, version: int | None = None
+    ) -> dict[str, Any]:
+        """Saves the next version; refused when `version` is not the current one any more."""
+        return self._send("PUT", f"/jobs/{_part(key)}", spec, if_match=version)
+
+    def pause(self, key: str) -> dict[str, Any]:
+        """Stops the triggers of a job."""
+        return self._send("POST", f"/jobs/{_part(key)}:pause")
+
+    def resume(self, key: str) -> dict[str, Any]:
+        """Lets the triggers of a job fire from now on."""
+        return self._send("POST", f"/jobs/{_part(key)}:resume")
+
+    def delete_job(self, key: str) -> None:
+        """Removes a job; its runs stay."""
+        self._send("DELETE", f"/jobs/{_part(key)}")
+
+    def schema(self, key: str) -> dict[str, Any]:
+        """JSON Schema of a job's parameters."""
+        return self._get(f"/jobs/{_part(key)}/schema")
+
+    def run(
+        self,
+        key: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> dict[str, Any]:
+        """Queues a run of a job now."""
+        body = {"parameters": dict(parameters or {})}
+        return self._send("POST", f"/jobs/{_part(key)}:run", body, idempotency_key=idempotency_key)
+
+    # ---------------------------------------------------------------- runs
+
+    def runs(
+        self,
+        job: str | None = None,
+        *,
+        states: Sequence[str] = (),
+        search: str = "",
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> dict[str, Any]:
+        """A page of runs, newest first; `job` is an id or a name."""
+        query = {
+            "job": job,
+            "state": list(states),
+            "search": search,
+            "cursor": cursor,
+            "limit": limit,
+        }
+        return self._get("/runs", query)
+
+    def run_detail(self, run_id: str) -> dict[str, Any]:
+        """Everything about one run that is not in its files."""
+        return self._get(f"/runs/{_part(run_id)}")
+
+    def rerun(
+        self,
+        run_id: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        latest_notebook: bool = False,
+        idempotency_key: str | None = None,
+    ) -> dict[str, Any]:
+        """Queues a repetition of a run, with other values where given."""
+        body = {"parameters": dict(parameters or {}), "latest_notebook": latest_notebook}
+        return self._send(
+            "POST", f"/runs/{_part(run_id)}:rerun", body, idempotency_key=idempotency_key
+        )
+
+    def cancel(self, run_id: str) -> dict[str, Any]:
+        """Ends a queued run, or asks a running one to stop."""
+        return self._send("POST", f"/runs/{_part(run_id)}:cancel")
+
+    def notebook(self, run_id: str, *, attempt: int | None = None) -> dict[str, Any]:
+        """The executed notebook as nbformat JSON."""
+        return self._get(f"/runs/{_part(run_id)}/notebook", {"attempt": attempt})
+
+    def log(self, run_id: str, *, attempt: int | None = None) -> dict[str, Any]:
+        """The end of a run's log."""
+        return self._get(f"/runs/{_part(run_id)}/log", {"attempt": attempt})
+
+    # ---------------------------------------------------------------- tables
+
+    def tables(self) -> dict[str, Any]:
+        """Every table of the catalog."""
+        return self._get("/tables")
+
+    def versions(
+        self, table: str, *, cursor: str | None = None, limit: int | None = None
+    ) -> dict[str, Any]:
+        """A page of a table's versions, newest first."""
+        return self._get(f"/tables/{_part(table)}/versions", {"cursor": cursor, "limit": limit})
+
+    def preview_table(self, table: str, *, version: int | None = None) -> dict[str, Any]:
+        """Columns and a few rows."""
+        return self._get(f"/tables/{_part(table)}/preview", {"version": version})
+
+    def rollback(self, table: str, version: int) -> dict[str, Any]:
+        """Makes an older version the one that readers see."""
+        return self._send("POST", f"/tables/{_part(table)}:rollback", {"version": version})
+
+    # ---------------------------------------------------------------- the installation
+
+    def inspect(self, path: str | os.PathLike[str]) -> dict[str, Any]:
+        """What can be known of a notebook without executing it."""
+        return self._send("POST", "/notebooks:inspect", {"path": os.fspath(path)})
+
+    def preview(self, trigger: Mapping[str, Any], *, count: int = 5) -> dict[str, Any]:
+        """When a trigger would fire."""
+        return self._send("POST", "/triggers:preview", {"trigger": dict(trigger), "count": count})
+
+    def kernels(self) -> dict[str, Any]:
+        """The kernels that jobs may name."""
+        return self._get("/kernels")
+
+    def status(self) -> dict[str, Any]:
+        """How the installation stands."""
+        return self._get("/status")
+
+    def changes(self, after: int = -1, *, wait: float = 0) -> dict[str, Any]:
+        """What changed after a cursor, waiting up to `wait` seconds for something new."""
+        return self._get("/changes", {"after": after, "wait": int(wait)})
+
+    def call_ledger(self, method: str, arguments: Mapping[str, Any]) -> Any:
+        """A method of the ledger, arguments and answer as JSON."""
+        return self._request("POST", f"/ledger:{method}", json=arguments)
+
+    # ---------------------------------------------------------------- HTTP
+
+    def _get(self, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        given = {name: value for name, value in (query or {}).items() if value not in (None, "")}
+        return cast("dict[str, Any]", self._request("GET", path, params=given))
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        idempotency_key: str | None = None,
+        if_match: int | None = None,
+    ) -> dict[str, Any]:
+        headers = {}
+        if idempotency_key:
+            headers["Idempotency-Key"] = idempotency_key
+        if if_match is not None:
+            headers["If-Match"] = f'"{if_match}"'
+        answer = self._request(method, path, json=body, headers=headers)
+        return cast("dict[str, Any]", answer)
+
+    def _request(self, method: str, path: str, **more: Any) -> Any:
+        import httpx
+
+        if self._socket and not self._reached and not listens(self._socket):
+            raise not_running(self._settings)
+        try:
+            response = self._http.request(method, BASE + path, **more)
+            self._reached = True
+        except httpx.ConnectError:
+            self._reached = False
+            raise not_running(self._settings) from None
+        except httpx.HTTPError as error:
+            raise Unavailable(
+                f"The service stopped answering: {type(error).__name__}.", field="service"
+            ) from None
+        if response.is_error:
+            raise _error(response)
+        return response.json() if response.content else None
+
+
+def _part(value: str) -> str:
+    return quote(value, safe="")
+
+
+def _error(response: "httpx.Response") -> OrchError:
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = None
+    if isinstance(problem, dict) and "title" in problem:
+        return from_problem(problem)
+    return Unavailable(
+        f"Something that is not the service answered with status {response.status_code}.",
+        field="service",
+        hint="Check service.url and the token.",
+    )

@@ -1,0 +1,110 @@
+"""One request, parsed as far as HTTP goes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyter_orch.domain.errors import BadInput
+from jupyter_orch.domain.model import Actor, JobSpec
+from jupyter_orch.domain.states import RunState
+from jupyter_orch.wire import load
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """Who asks, and for what."""
+
+    actor: Actor
+    #: Where relative notebook paths start.
+    root: Path | None = None
+    #: The value in the path, unquoted.
+    key: str = ""
+    query: Mapping[str, list[str]]
+    #: JSON of the request, or None when it brings none.
+    body: Any = None
+    if_match: str | None = None
+    idempotency_key: str | None = None
+
+    def one(self, name: str) -> str | None:
+        """A query argument, None when absent or empty."""
+        values = self.query.get(name)
+        return (values[-1] or None) if values else None
+
+    def number(self, name: str) -> int | None:
+        """A query argument that is a whole number.
+
+        Raises:
+            BadInput: It is something else.
+        """
+        value = self.one(name)
+        if value is None:
+            return None
+        try:
+            return int(value)
+        except ValueError:
+            raise BadInput(
+                f"{name} is {value!r}, and must be a whole number.", field=name
+            ) from None
+
+    def states(self) -> tuple[RunState, ...]:
+        """The states that a listing of runs is limited to.
+
+        Raises:
+            BadInput: There is no such state.
+        """
+        try:
+            return tuple(RunState(value) for value in self.query.get("state", ()) if value)
+        except ValueError as error:
+            raise BadInput(
+                f"There is no state {str(error).split()[0]}.",
+                field="state",
+                hint=f"States are {', '.join(RunState)}.",
+            ) from None
+
+    def load(self, kind: Any) -> Any:
+        """The body as a value of this type; no body is an empty one.
+
+        Raises:
+            BadFields: Every field that does not fit.
+        """
+        return load(kind, {} if self.body is None else self.body)
+
+    def spec(self) -> JobSpec:
+        """The body as a job's spec; triggers may leave their ids to us."""
+        spec: JobSpec = load(JobSpec, _with_ids(self.body, "triggers"))
+        return spec
+
+    def trigger_body(self) -> Any:
+        """The body with a trigger that may have no id yet."""
+        return _with_ids(self.body, "trigger")
+
+    def expected_version(self) -> int | None:
+        """The version that `If-Match` names.
+
+        Raises:
+            BadInput: It is no entity tag of ours.
+        """
+        if self.if_match is None or self.if_match == "*":
+            return None
+        tag = self.if_match.removeprefix("W/").strip('"')
+        if not tag.isdecimal():
+            raise BadInput(
+                f"If-Match is {self.if_match}, and must be the ETag of the job.", field="If-Match"
+            )
+        return int(tag)
+
+
+def _with_ids(body: Any, name: str) -> Any:
+    if not isinstance(body, dict):
+        return {} if body is None else body
+    value = body.get(name)
+    if isinstance(value, list):
+        return {**body, name: [_with_id(each) for each in value]}
+    return {**body, name: _with_id(value)} if name in body else body
+
+
+def _with_id(trigger: Any) -> Any:
+    if isinstance(trigger, dict) and trigger.get("id") is None:
+        return {**trigger, "id": ""}
+    return trigger

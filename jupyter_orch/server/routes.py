@@ -1,0 +1,334 @@
+"""Every route of the REST API as one table: the server and its description are made of it."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_orch.domain.ids import RunId
+from jupyter_orch.domain.model import Job, JobSpec, JobSummary, Page, Run
+from jupyter_orch.domain.outputs import TableVersion
+from jupyter_orch.server import bodies
+from jupyter_orch.server.call import Call
+from jupyter_orch.server.ledger import call_ledger
+from jupyter_orch.service import Service
+from jupyter_orch.wire import load
+
+BASE = "/jupyter-orch/api/v1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """One verb on one path."""
+
+    method: str
+    #: With at most one `{name}`, which takes everything up to `/` or `:`.
+    path: str
+    does: Callable[[Service, Call], Any]
+    summary: str
+    #: Type of the answer; absent: no content.
+    answer: Any = None
+    body: Any = None
+    #: Names of query arguments.
+    query: tuple[str, ...] = ()
+    status: int = 200
+    #: Whether `wait=<seconds>` may hold the answer back until something changed.
+    waits: bool = False
+
+    @property
+    def pattern(self) -> str:
+        """The path as a regular expression."""
+        return re.sub(r"\\\{\w+\\\}", "([^/:]+)", re.escape(self.path))
+
+
+def _inspect(service: Service, call: Call) -> Any:
+    body: bodies.InspectNotebook = call.load(bodies.InspectNotebook)
+    return service.notebooks.inspect(call.actor, body.path, root=call.root)
+
+
+def _preview_trigger(service: Service, call: Call) -> Any:
+    body: bodies.PreviewTrigger = load(bodies.PreviewTrigger, call.trigger_body())
+    return service.system.preview(call.actor, body.trigger, count=body.count)
+
+
+def _list_jobs(service: Service, call: Call) -> Any:
+    return service.jobs.list(
+        call.actor,
+        search=call.one("search") or "",
+        notebook=call.one("notebook"),
+        root=call.root,
+        cursor=call.one("cursor"),
+        limit=call.number("limit"),
+    )
+
+
+def _create_job(service: Service, call: Call) -> Any:
+    return service.jobs.create(
+        call.actor, call.spec(), root=call.root, idempotency_key=call.idempotency_key
+    )
+
+
+def _update_job(service: Service, call: Call) -> Any:
+    return service.jobs.update(
+        call.actor,
+        call.key,
+        call.spec(),
+        expected_version=call.expected_version(),
+        root=call.root,
+    )
+
+
+def _run_job(service: Service, call: Call) -> Any:
+    body: bodies.RunJob = call.load(bodies.RunJob)
+    return service.jobs.run(
+        call.actor, call.key, body.parameters, idempotency_key=call.idempotency_key
+    )
+
+
+def _list_runs(service: Service, call: Call) -> Any:
+    return service.runs.list(
+        call.actor,
+        job=call.one("job"),
+        states=call.states(),
+        search=call.one("search") or "",
+        cursor=call.one("cursor"),
+        limit=call.number("limit"),
+    )
+
+
+def _rerun(service: Service, call: Call) -> Any:
+    body: bodies.RerunRun = call.load(bodies.RerunRun)
+    return service.runs.rerun(
+        call.actor,
+        RunId(call.key),
+        body.parameters,
+        latest_notebook=body.latest_notebook,
+        idempotency_key=call.idempotency_key,
+    )
+
+
+def _notebook(service: Service, call: Call) -> Any:
+    return service.runs.notebook(call.actor, RunId(call.key), attempt=call.number("attempt"))
+
+
+def _log(service: Service, call: Call) -> Any:
+    return service.runs.log(call.actor, RunId(call.key), attempt=call.number("attempt"))
+
+
+def _versions(service: Service, call: Call) -> Any:
+    return service.tables.versions(
+        call.actor, call.key, cursor=call.one("cursor"), limit=call.number("limit")
+    )
+
+
+def _preview_table(service: Service, call: Call) -> Any:
+    return service.tables.preview(call.actor, call.key, version=call.number("version"))
+
+
+def _roll_back(service: Service, call: Call) -> Any:
+    body: bodies.RollBack = call.load(bodies.RollBack)
+    return service.tables.rollback(call.actor, call.key, body.version)
+
+
+def _changes(service: Service, call: Call) -> Any:
+    return service.system.changes(call.actor, after=call.number("after") or 0)
+
+
+_PAGE = ("cursor", "limit")
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/status",
+        does=lambda service, call: service.system.status(call.actor),
+        summary="How the installation stands",
+        answer=bodies.Status,
+    ),
+    Route(
+        method="GET",
+        path="/kernels",
+        does=lambda service, call: {"kernels": service.system.kernels(call.actor)},
+        summary="The kernels that jobs may name",
+        answer=bodies.Kernels,
+    ),
+    Route(
+        method="POST",
+        path="/notebooks:inspect",
+        does=_inspect,
+        summary="What the schedule form needs to know of a notebook",
+        body=bodies.InspectNotebook,
+        answer=bodies.NotebookInfo,
+    ),
+    Route(
+        method="POST",
+        path="/triggers:preview",
+        does=_preview_trigger,
+        summary="When a trigger would fire",
+        body=bodies.PreviewTrigger,
+        answer=bodies.Fires,
+    ),
+    Route(
+        method="GET",
+        path="/jobs",
+        does=_list_jobs,
+        summary="Jobs by name",
+        query=("search", "notebook", *_PAGE),
+        answer=Page[JobSummary],
+    ),
+    Route(
+        method="POST",
+        path="/jobs",
+        does=_create_job,
+        summary="Save a new job",
+        body=JobSpec,
+        answer=Job,
+        status=201,
+    ),
+    Route(
+        method="GET",
+        path="/jobs/{job}",
+        does=lambda service, call: service.jobs.show(call.actor, call.key),
+        summary="One job by id or name",
+        answer=JobSummary,
+    ),
+    Route(
+        method="PUT",
+        path="/jobs/{job}",
+        does=_update_job,
+        summary="Save the next version of a job",
+        body=JobSpec,
+        answer=Job,
+    ),
+    Route(
+        method="DELETE",
+        path="/jobs/{job}",
+        does=lambda service, call: service.jobs.delete(call.actor, call.key),
+        summary="Remove a job; its runs stay to be read",
+        status=204,
+    ),
+    Route(
+        method="POST",
+        path="/jobs/{job}:pause",
+        does=lambda service, call: service.jobs.pause(call.actor, call.key),
+        summary="Stop the triggers of a job",
+        answer=Job,
+    ),
+    Route(
+        method="POST",
+        path="/jobs/{job}:resume",
+        does=lambda service, call: service.jobs.resume(call.actor, call.key),
+        summary="Let the triggers of a job fire from now on",
+        answer=Job,
+    ),
+    Route(
+        method="POST",
+        path="/jobs/{job}:run",
+        does=_run_job,
+        summary="Queue a run now",
+        body=bodies.RunJob,
+        answer=Run,
+        status=201,
+    ),
+    Route(
+        method="GET",
+        path="/jobs/{job}/schema",
+        does=lambda service, call: service.jobs.schema(call.actor, call.key),
+        summary="JSON Schema of the job's parameters, defaults as the job has them",
+        answer=dict[str, Any],
+    ),
+    Route(
+        method="GET",
+        path="/runs",
+        does=_list_runs,
+        summary="Runs, newest first",
+        query=("job", "state", "search", *_PAGE),
+        answer=Page[Run],
+    ),
+    Route(
+        method="GET",
+        path="/runs/{run}",
+        does=lambda service, call: service.runs.detail(call.actor, RunId(call.key)),
+        summary="Everything about one run",
+        answer=bodies.RunDetail,
+    ),
+    Route(
+        method="POST",
+        path="/runs/{run}:rerun",
+        does=_rerun,
+        summary="Queue a repetition of a run",
+        body=bodies.RerunRun,
+        answer=Run,
+        status=201,
+    ),
+    Route(
+        method="POST",
+        path="/runs/{run}:cancel",
+        does=lambda service, call: service.runs.cancel(call.actor, RunId(call.key)),
+        summary="End a queued run, or ask a running one to stop",
+        answer=Run,
+    ),
+    Route(
+        method="GET",
+        path="/runs/{run}/notebook",
+        does=_notebook,
+        summary="The executed notebook as nbformat JSON",
+        query=("attempt",),
+        answer=dict[str, Any],
+    ),
+    Route(
+        method="GET",
+        path="/runs/{run}/log",
+        does=_log,
+        summary="The end of the log",
+        query=("attempt",),
+        answer=bodies.Log,
+    ),
+    Route(
+        method="GET",
+        path="/tables",
+        does=lambda service, call: {"items": service.tables.list(call.actor)},
+        summary="Every table of the catalog",
+        answer=bodies.Tables,
+    ),
+    Route(
+        method="GET",
+        path="/tables/{table}/versions",
+        does=_versions,
+        summary="Versions of a table, newest first",
+        query=_PAGE,
+        answer=Page[TableVersion],
+    ),
+    Route(
+        method="GET",
+        path="/tables/{table}/preview",
+        does=_preview_table,
+        summary="Columns and a few rows",
+        query=("version",),
+        answer=bodies.Preview,
+    ),
+    Route(
+        method="POST",
+        path="/tables/{table}:rollback",
+        does=_roll_back,
+        summary="Make an older version the one that readers see",
+        body=bodies.RollBack,
+        answer=TableVersion,
+    ),
+    Route(
+        method="GET",
+        path="/changes",
+        does=_changes,
+        summary="What changed after a cursor; never the data itself",
+        query=("after", "wait"),
+        answer=bodies.Changes,
+        waits=True,
+    ),
+    Route(
+        method="POST",
+        path="/ledger:{method}",
+        does=lambda service, call: call_ledger(service.ledger, call),
+        summary="For workers elsewhere: a method of the ledger, arguments by name",
+        body=dict[str, Any],
+        answer=Any,
+    ),
+)

@@ -1,0 +1,185 @@
+"""Everything that can be wrong with a job, found at once and before anything is stored."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jupyter_orch.domain import parameters, schedule
+from jupyter_orch.domain.errors import BadFields, BadInput
+from jupyter_orch.domain.model import JobSpec, Json, Policies, Trigger
+from jupyter_orch.domain.parameters import NotebookFacts
+from jupyter_orch.service.kernels import check_kernel
+from jupyter_orch.service.notebooks import Notebooks, facts_of
+
+LONGEST_NAME = 200  # characters
+LONGEST_DESCRIPTION = 10_000  # characters
+MOST_TRIGGERS = 100
+MOST_RETRIES = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedSpec:
+    """A spec that can be stored, and the bytes of its notebook as they were checked."""
+
+    spec: JobSpec
+    content: bytes
+
+
+class _Problems:
+    def __init__(self) -> None:
+        self.found: list[BadInput] = []
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        try:
+            yield
+        except BadFields as error:
+            self.found.extend(error.errors)
+        except BadInput as error:
+            self.found.append(error)
+
+    def refuse(self, field: str, message: str, hint: str | None = None) -> None:
+        self.found.append(BadInput(message, field=field, hint=hint))
+
+
+def check_spec(
+    spec: JobSpec, notebooks: Notebooks, *, root: Path | None, now: datetime
+) -> CheckedSpec:
+    """The spec as it is stored: absolute path, trigger ids, canonical parameters.
+
+    Raises:
+        BadFields: Every field that cannot be used, by its name.
+    """
+    problems = _Problems()
+    _check_texts(spec, problems)
+    _check_policies(spec.policies, problems)
+    spec = replace(spec, name=spec.name.strip(), triggers=_named(spec.triggers, now))
+    _check_times(spec.triggers, problems)
+    content = b""
+    with problems.collecting():
+        path = notebooks.resolve(spec.notebook, root=root)
+        content = notebooks.read(path)
+        facts = facts_of(content)
+        with problems.collecting():
+            check_kernel(spec.kernel, facts.kernel)
+        spec = replace(_check_parameters(spec, facts, problems), notebook=str(path))
+    if problems.found:
+        raise BadFields(problems.found)
+    return CheckedSpec(spec=spec, content=content)
+
+
+def check_parameters(
+    facts: NotebookFacts, *layers: Mapping[str, Json], field: str = "parameters"
+) -> dict[str, Json]:
+    """The values of a run: later layers win over earlier ones, and each fits the notebook.
+
+    Raises:
+        BadFields: The values that do not fit, are not known, or are missing.
+    """
+    merged: dict[str, Json] = {}
+    for layer in layers:
+        merged |= layer
+    found = parameters.problems(facts.schema, merged, field=field)
+    if found:
+        raise BadFields(found)
+    return parameters.check(facts.schema, merged, field=field)
+
+
+def with_defaults(schema: Mapping[str, Any], values: Mapping[str, Json]) -> dict[str, Any]:
+    """The schema with these values as its defaults: what a form shows first."""
+    properties = {
+        name: {**each, "default": values[name]} if name in values else each
+        for name, each in schema.get("properties", {}).items()
+    }
+    required = [name for name in schema.get("required", ()) if name not in values]
+    return {**schema, "properties": properties, "required": required}
+
+
+def _check_texts(spec: JobSpec, problems: _Problems) -> None:
+    if not spec.name.strip():
+        problems.refuse("name", "A job needs a name.")
+    elif len(spec.name) > LONGEST_NAME or not spec.name.isprintable():
+        problems.refuse(
+            "name", f"A name has at most {LONGEST_NAME} characters and none that cannot be printed."
+        )
+    if len(spec.description) > LONGEST_DESCRIPTION:
+        problems.refuse(
+            "description", f"A description has at most {LONGEST_DESCRIPTION} characters."
+        )
+
+
+def _check_policies(policies: Policies, problems: _Problems) -> None:
+    if not 0 <= policies.retries <= MOST_RETRIES:
+        problems.refuse("policies.retries", f"Retries are from 0 to {MOST_RETRIES}.")
+    if not policies.retry_delay_seconds >= 0:
+        problems.refuse("policies.retry_delay_seconds", "A delay is at least 0 seconds.")
+    for name in ("timeout_seconds", "cell_timeout_seconds"):
+        seconds = getattr(policies, name)
+        if seconds is not None and not seconds > 0:
+            problems.refuse(f"policies.{name}", "A time limit is longer than 0 seconds.")
+    if policies.max_catch_up < 1:
+        problems.refuse("policies.max_catch_up", "Catching up makes at least 1 run.")
+
+
+def _named(triggers: tuple[Trigger, ...], now: datetime) -> tuple[Trigger, ...]:
+    """Triggers with an id each, and intervals with an anchor."""
+    taken = {trigger.id for trigger in triggers}
+    free = (f"t{number}" for number in range(1, len(triggers) * 2 + 1))
+    unused = (name for name in free if name not in taken)
+    return tuple(
+        replace(
+            trigger,
+            id=trigger.id or next(unused),
+            anchor=trigger.anchor or (_whole(now) if trigger.kind == "interval" else None),
+        )
+        for trigger in triggers
+    )
+
+
+def _whole(now: datetime) -> datetime:
+    return now.replace(microsecond=0)
+
+
+def _check_times(triggers: tuple[Trigger, ...], problems: _Problems) -> None:
+    if len(triggers) > MOST_TRIGGERS:
+        problems.refuse("triggers", f"A job has at most {MOST_TRIGGERS} triggers.")
+        return
+    seen: set[str] = set()
+    for index, trigger in enumerate(triggers):
+        field = f"triggers.{index}"
+        if trigger.id in seen:
+            problems.refuse(f"{field}.id", f"The job has two triggers {trigger.id}.")
+        seen.add(trigger.id)
+        with problems.collecting():
+            schedule.validate(trigger, field=field)
+
+
+def _check_parameters(spec: JobSpec, facts: NotebookFacts, problems: _Problems) -> JobSpec:
+    """Values of job and triggers, canonical. A trigger may give what the job leaves open."""
+    values = _fitting(facts, spec.parameters, "parameters", problems)
+    triggers = tuple(
+        replace(
+            trigger,
+            parameters=_fitting(
+                facts, trigger.parameters, f"triggers.{index}.parameters", problems
+            ),
+        )
+        for index, trigger in enumerate(spec.triggers)
+    )
+    for name in facts.schema.get("required", ()):
+        if name not in values and any(name not in trigger.parameters for trigger in triggers):
+            problems.refuse(
+                f"parameters.{name}", f"The parameter {name} has no default and needs a value."
+            )
+    return replace(spec, parameters=values, triggers=triggers)
+
+
+def _fitting(
+    facts: NotebookFacts, values: dict[str, Json], field: str, problems: _Problems
+) -> dict[str, Json]:
+    found = parameters.problems(facts.schema, values, field=field, partial=True)
+    problems.found.extend(found)
+    return values if found else parameters.check(facts.schema, values, field=field, partial=True)

@@ -1,0 +1,200 @@
+"""Use cases of runs: look at them, repeat them, stop them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from jupyter_orch.domain.errors import NotFound, OrchError
+from jupyter_orch.domain.ids import RunId, new_id
+from jupyter_orch.domain.model import Actor, Job, Json, Page, Run
+from jupyter_orch.domain.states import RunState
+from jupyter_orch.ports import Artifacts, Clock, Store
+from jupyter_orch.service.checks import check_parameters, with_defaults
+from jupyter_orch.service.notebooks import Notebooks
+from jupyter_orch.service.pages import page_size
+from jupyter_orch.service.rights import require
+from jupyter_orch.service.threads import Worker
+
+LOG_BYTES = 2 * 1024 * 1024  # the end of a log that is shown
+
+
+class Runs:
+    """What a person does with runs."""
+
+    def __init__(
+        self,
+        store: Store,
+        artifacts: Artifacts,
+        notebooks: Notebooks,
+        clock: Clock,
+        *,
+        worker: Worker,
+    ) -> None:
+        self._store = store
+        self._artifacts = artifacts
+        self._notebooks = notebooks
+        self._clock = clock
+        self._worker = worker
+
+    def list(
+        self,
+        actor: Actor,
+        *,
+        job: str | None = None,
+        states: Sequence[RunState] = (),
+        search: str = "",
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> Page[Run]:
+        """Runs, newest first; `job` is an id or a name."""
+        require(actor, "read")
+        job_id = self._store.get_job(actor.team, job).id if job else None
+        return self._store.list_runs(
+            actor.team,
+            job_id=job_id,
+            states=states,
+            search=search,
+            cursor=cursor,
+            limit=page_size(limit),
+        )
+
+    def detail(self, actor: Actor, run_id: RunId) -> Mapping[str, Any]:
+        """Everything about one run that is not in its files."""
+        require(actor, "read")
+        run = self._store.get_run(actor.team, run_id)
+        return {
+            "run": run,
+            "job": self._job_of(actor, run),
+            "attempts": self._store.attempts(run_id),
+            "versions": self._store.published(run_id),
+            "queries": self._store.queries(run_id),
+            "schema": self._schema_of(run),
+        }
+
+    def rerun(
+        self,
+        actor: Actor,
+        run_id: RunId,
+        parameters: Mapping[str, Json],
+        *,
+        latest_notebook: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Run:
+        """Queues a repetition with the same bytes and values, unless told otherwise.
+
+        Args:
+            actor: Who asks.
+            run_id: The run to repeat.
+            parameters: Values that win over those of the run.
+            latest_notebook: Take the notebook as it is now; values that it no longer takes go.
+            idempotency_key: The same key always answers with the same run.
+
+        Raises:
+            BadFields: Parameters that do not fit the notebook.
+            BadInput: The latest notebook is missing or is none any more (field `notebook`).
+        """
+        require(actor, "operate")
+        run = self._store.get_run(actor.team, run_id)
+        earlier: Mapping[str, Json] = run.parameters
+        if latest_notebook:
+            sha256, facts = self._notebooks.freeze_file(run.notebook)
+            known = facts.schema["properties"]
+            earlier = {name: value for name, value in earlier.items() if name in known}
+        else:
+            sha256, facts = run.notebook_sha256, self._notebooks.frozen(run.notebook_sha256)
+        values = check_parameters(facts, earlier, parameters)
+        now = self._clock.now()
+        repeated = self._store.add_run(
+            replace(
+                _unstarted(run),
+                id=RunId(new_id()),
+                run_key=f"rerun:{run.id}:{idempotency_key or new_id()}",
+                kind="rerun",
+                not_before=now,
+                parameters=values,
+                notebook_sha256=sha256,
+                rerun_of=run.id,
+                created_by=actor.user,
+                created_at=now,
+            )
+        )
+        self._worker.wake()
+        return repeated
+
+    def cancel(self, actor: Actor, run_id: RunId) -> Run:
+        """Ends a queued run now, and asks a running one to stop.
+
+        Raises:
+            Refused: The run is publishing or has ended.
+        """
+        require(actor, "operate")
+        self._store.get_run(actor.team, run_id)
+        run = self._store.request_cancel(run_id, user=actor.user)
+        self._worker.wake()
+        return run
+
+    def notebook(self, actor: Actor, run_id: RunId, *, attempt: int | None = None) -> bytes:
+        """The executed notebook as nbformat JSON; while the run goes on, as far as it got."""
+        require(actor, "read")
+        run = self._store.get_run(actor.team, run_id)
+        content = self._artifacts.read(run_id, attempt or run.attempt, "notebook.ipynb")
+        if content is None:
+            raise NotFound(
+                "This attempt has not written a notebook.",
+                field="attempt",
+                hint="A notebook is there once the first cell has started.",
+            )
+        return content
+
+    def log(self, actor: Actor, run_id: RunId, *, attempt: int | None = None) -> Mapping[str, Any]:
+        """The log's lines, oldest first; of a long log its end, and then `truncated` is true."""
+        require(actor, "read")
+        run = self._store.get_run(actor.team, run_id)
+        content = self._artifacts.read(
+            run_id, attempt or run.attempt, "log.jsonl", last=LOG_BYTES + 1
+        )
+        content = content or b""
+        truncated = len(content) > LOG_BYTES
+        if truncated:
+            content = content[content.find(b"\n") + 1 :]
+        lines = [line for text in content.splitlines() if (line := _log_line(text)) is not None]
+        return {"lines": lines, "truncated": truncated}
+
+    def _job_of(self, actor: Actor, run: Run) -> Job | None:
+        try:
+            return self._store.get_job(actor.team, run.job_id) if run.job_id else None
+        except NotFound:
+            return None
+
+    def _schema_of(self, run: Run) -> Mapping[str, Any]:
+        try:
+            facts = self._notebooks.frozen(run.notebook_sha256)
+        except OrchError:  # a run that failed because there was no notebook has no schema either
+            return {"type": "object", "properties": {}}
+        return with_defaults(facts.schema, run.parameters)
+
+
+def _unstarted(run: Run) -> Run:
+    return replace(
+        run,
+        state=RunState.QUEUED,
+        reason=None,
+        error=None,
+        attempt=0,
+        cells_done=0,
+        cells_total=0,
+        skipped_count=0,
+        skipped_first=None,
+        skipped_last=None,
+        cancel_requested=False,
+        started_at=None,
+        ended_at=None,
+    )
+
+
+def _log_line(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:  # the last line of a process that was killed while it wrote
+        return None

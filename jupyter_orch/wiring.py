@@ -1,0 +1,119 @@
+"""Builds the adapters from the settings; the only module that knows their classes."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+from jupyter_orch.domain.errors import Unavailable
+from jupyter_orch.domain.ids import DEFAULT_TEAM
+from jupyter_orch.domain.model import Job
+from jupyter_orch.ports import Artifacts, Ledger, Store, Warehouse
+from jupyter_orch.service import Service
+from jupyter_orch.service.notebooks import Notebooks
+from jupyter_orch.settings import Settings, private_folder
+from jupyter_orch.wire import load
+
+
+class SystemClock:
+    """The wall clock."""
+
+    def now(self) -> datetime:
+        """Now, aware, in UTC."""
+        return datetime.now(UTC)
+
+
+def open_service(settings: Settings, roots: Sequence[Path]) -> Service:
+    """The service of this installation, not started yet.
+
+    Args:
+        settings: What is in force.
+        roots: Folders whose notebooks may be scheduled, when the settings name none.
+
+    Raises:
+        Unavailable: The database or the catalog cannot be opened.
+    """
+    from jupyter_orch.runner.worker import Worker
+    from jupyter_orch.scheduler.timer import Timer
+
+    clock = SystemClock()
+    store = _open_store(settings)
+    try:
+        artifacts = _open_artifacts(settings)
+        warehouse = _open_warehouse(settings)
+        notebooks = Notebooks(artifacts, settings.notebook_roots or roots)
+        return Service(
+            store,
+            artifacts,
+            warehouse,
+            Timer(store, notebooks.freeze, clock),
+            Worker(store, artifacts, warehouse, settings),
+            notebooks=notebooks,
+            clock=clock,
+        )
+    except BaseException:
+        store.close()
+        raise
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """What an execution in place needs to appear in the history."""
+
+    ledger: Ledger
+    artifacts: Artifacts
+    warehouse: Warehouse
+    #: The job that executes the notebook with this absolute path, if there is one.
+    find_job: Callable[[str], Job | None]
+
+
+@contextmanager
+def open_recorder(settings: Settings) -> Iterator[Recorder]:
+    """Records through the service when it answers, else in the database itself.
+
+    Raises:
+        Unavailable: Neither can be reached.
+    """
+    from jupyter_orch.client import Client, LedgerClient
+
+    with ExitStack() as stack:
+        client = stack.enter_context(Client(settings=settings))
+
+        def ask_service(path: str) -> Job | None:
+            found = client.jobs(notebook=path, limit=1)["items"]
+            return cast("Job", load(Job, found[0]["job"])) if found else None
+
+        def ask_store(path: str) -> Job | None:
+            found = store.list_jobs(DEFAULT_TEAM, notebook=path, limit=1).items
+            return found[0].job if found else None
+
+        ledger: Ledger = LedgerClient(client)
+        find_job = ask_service
+        try:
+            ledger.workers()
+        except Unavailable:
+            store = _open_store(settings)
+            stack.callback(store.close)
+            ledger, find_job = store, ask_store
+        yield Recorder(ledger, _open_artifacts(settings), _open_warehouse(settings), find_job)
+
+
+def _open_store(settings: Settings) -> Store:
+    from jupyter_orch.store.sql import SqlStore
+
+    private_folder(settings.state_dir)
+    return SqlStore(settings.state_url)
+
+
+def _open_artifacts(settings: Settings) -> Artifacts:
+    from jupyter_orch.artifacts.folder import FolderArtifacts
+
+    return FolderArtifacts(settings.artifacts_dir)
+
+
+def _open_warehouse(settings: Settings) -> Warehouse:
+    from jupyter_orch.warehouse.iceberg import IcebergWarehouse
+
+    return IcebergWarehouse(settings)
