@@ -1,1 +1,1 @@
-"""The command line: jupyter orch."""
+"""`jupyter orch VERB`: everything that the sidebar does, from a shell."""

@@ -1,0 +1,143 @@
+"""`jupyter orch doctor`: what is in force, where it comes from, and what is wrong with it."""
+
+import re
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from jupyter_orch.cli import render
+from jupyter_orch.cli.common import json_option, open_client, print_json
+from jupyter_orch.domain.errors import OrchError, Unavailable
+from jupyter_orch.settings import Settings, load
+
+_CREDENTIALS = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
+_REFERENCES = ("env:", "file:")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    well: bool
+    said: str
+    #: What the process ends with when this is not well.
+    exit_code: int = 1
+
+
+@click.command(epilog="Example: jupyter orch doctor")
+@json_option
+def doctor(*, as_json: bool) -> None:
+    """Show the settings in force with their origins, and check everything around them."""
+    settings = load()
+    shown = [
+        {"key": key, "value": shown_value(settings, key), "origin": origin}
+        for key, origin in settings.origins.items()
+    ]
+    findings = list(_findings(settings))
+    if as_json:
+        print_json({"settings": shown, "checks": [vars(finding) for finding in findings]})
+    else:
+        render.grid(
+            ("SETTING", "VALUE", "FROM"),
+            ([render.escape(str(each[k])) for k in ("key", "value", "origin")] for each in shown),
+            nothing="",
+        )
+        render.console().print()
+        for finding in findings:
+            mark = "[green]✓[/green]" if finding.well else "[red]✕[/red]"
+            render.console().print(f"{mark} {finding.name}: {render.escape(finding.said)}")
+    worst = max((finding.exit_code for finding in findings if not finding.well), default=0)
+    if worst:
+        raise click.exceptions.Exit(worst)
+
+
+def shown_value(settings: Settings, key: str) -> str:
+    """A setting's value for people: secrets hidden, references to them shown."""
+    value = _VALUES[key](settings)
+    if key == "warehouse.trino.password" and value and not value.startswith(_REFERENCES):
+        return "***"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return _CREDENTIALS.sub(r"\1:***@", str(value))
+
+
+_VALUES: dict[str, Callable[[Settings], Any]] = {
+    "state.dir": lambda settings: settings.state_dir,
+    "state.url": lambda settings: settings.state_url,
+    "service.url": lambda settings: settings.service_url,
+    "service.port": lambda settings: settings.service_port,
+    "notebooks.roots": lambda settings: settings.notebook_roots,
+    "artifacts.dir": lambda settings: settings.artifacts_dir,
+    "worker.slots": lambda settings: settings.worker_slots,
+    "worker.lease_seconds": lambda settings: settings.lease_seconds,
+    "execution.output_limit_mb": lambda settings: settings.output_limit_mb,
+    "warehouse.catalog": lambda settings: settings.warehouse.catalog,
+    "warehouse.schema": lambda settings: settings.warehouse.schema,
+    "warehouse.location": lambda settings: settings.warehouse.location,
+    "warehouse.catalog_uri": lambda settings: settings.warehouse.catalog_uri,
+    "warehouse.memory_limit": lambda settings: settings.warehouse.memory_limit,
+    "warehouse.threads": lambda settings: settings.warehouse.threads,
+    "warehouse.statement_timeout_seconds": (
+        lambda settings: settings.warehouse.statement_timeout_seconds
+    ),
+    "warehouse.trino.url": lambda settings: settings.warehouse.trino.url,
+    "warehouse.trino.user": lambda settings: settings.warehouse.trino.user,
+    "warehouse.trino.password": lambda settings: settings.warehouse.trino.password,
+}
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    yield _service()
+    yield _warehouse(settings)
+    yield _kernels()
+    yield from (_private(path) for path in (settings.state_dir, settings.artifacts_dir))
+
+
+def _service() -> Finding:
+    try:
+        with open_client() as client:
+            found = client.status()
+    except Unavailable as error:
+        # A service that was never started is no illness.
+        return Finding(name="service", well=True, said=f"{error.message} {error.hint or ''}")
+    except OrchError as error:
+        return Finding(name="service", well=False, said=error.message, exit_code=error.exit_code)
+    return Finding(
+        name="service", well=found["state"] == "running", said=f"{found['state']}", exit_code=5
+    )
+
+
+def _warehouse(settings: Settings) -> Finding:
+    from jupyter_orch.warehouse.connect import ping
+
+    where = settings.warehouse.trino.url or f"embedded engine on {settings.warehouse.location}"
+    try:
+        ping(settings)
+    except OrchError as error:
+        return Finding(name="warehouse", well=False, said=error.message, exit_code=error.exit_code)
+    return Finding(name="warehouse", well=True, said=f"answers: {where}")
+
+
+def _kernels() -> Finding:
+    from jupyter_client.kernelspec import find_kernel_specs
+
+    names = sorted(find_kernel_specs())
+    said = ", ".join(names) if names else "none is installed; notebooks cannot run"
+    return Finding(name="kernels", well=bool(names), said=said)
+
+
+def _private(path: Path) -> Finding:
+    name = f"folder {path}"
+    if not path.exists():
+        return Finding(name=name, well=True, said="is made by the first start")
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        return Finding(
+            name=name, well=False, said=f"others may enter (mode {mode:o}): chmod 700 it"
+        )
+    return Finding(name=name, well=True, said="private")

@@ -1,0 +1,242 @@
+"""Commands about jobs."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from jupyter_orch.cli import render
+from jupyter_orch.cli.common import (
+    json_option,
+    open_client,
+    page_options,
+    parameter_option,
+    print_json,
+    typed,
+)
+from jupyter_orch.cli.follow import follow
+from jupyter_orch.client import Client
+from jupyter_orch.domain.errors import BadInput
+from jupyter_orch.domain.ids import new_id
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SPAN = re.compile(r"([1-9][0-9]*)\s*([smhd])")
+
+
+@click.command(
+    epilog="Example: jupyter orch schedule report.ipynb --cron '0 6 * * *' -p day 2013-02-01"
+)
+@click.argument("notebook", type=click.Path(path_type=Path))
+@click.option("--name", help="Name of the job; absent: the notebook's.")
+@click.option("--cron", help='When, as five cron fields, e.g. "0 6 * * *".')
+@click.option("--every", help="How often: 30s, 10m, 2h, 1d.")
+@click.option("--time-zone", help="IANA name that cron is read in; absent: this machine's.")
+@parameter_option
+@click.option("--kernel", help="Kernelspec; absent: the one that the notebook names.")
+@click.option("--pin", is_flag=True, help="Freeze the notebook as it is now.")
+@click.option("--retries", type=int, default=0, show_default=True, help="Further attempts.")
+@click.option("--timeout", type=float, help="Longest attempt, in seconds.")
+@click.option("--cell-timeout", type=float, help="Longest cell, in seconds.")
+@click.option("--overlap", type=click.Choice(["queue", "skip", "parallel"]), default="queue")
+@click.option("--catch-up", type=click.Choice(["none", "latest", "all"]), default="latest")
+@click.option("--description", default="", help="What the job is for.")
+@json_option
+def schedule(
+    notebook: Path,
+    *,
+    name: str | None,
+    cron: str | None,
+    every: str | None,
+    time_zone: str | None,
+    assignments: tuple[tuple[str, str], ...],
+    kernel: str | None,
+    pin: bool,
+    retries: int,
+    timeout: float | None,
+    cell_timeout: float | None,
+    overlap: str,
+    catch_up: str,
+    description: str,
+    as_json: bool,
+) -> None:
+    """Schedule NOTEBOOK as a job.
+
+    Without --cron and --every the job runs only when it is asked to.
+    """
+    path = str(notebook.absolute())
+    with open_client() as client:
+        spec = {
+            "name": name or notebook.stem,
+            "notebook": path,
+            "source": "pinned" if pin else "tracking",
+            "kernel": kernel,
+            "parameters": typed(assignments, lambda: client.inspect(path)["schema"]),
+            "triggers": _triggers(cron, every, time_zone),
+            "policies": {
+                "retries": retries,
+                "timeout_seconds": timeout,
+                "cell_timeout_seconds": cell_timeout,
+                "overlap": overlap,
+                "catch_up": catch_up,
+            },
+            "description": description,
+        }
+        job = client.create_job(spec, idempotency_key=new_id())
+        if as_json:
+            print_json(job)
+            return
+        render.console().print(f"Scheduled [bold]{render.escape(job['spec']['name'])}[/bold].")
+        for trigger in job["spec"]["triggers"]:
+            _explain(client, trigger)
+
+
+@click.command(epilog="Example: jupyter orch jobs --search delays")
+@click.option("--search", default="", help="A part of the name.")
+@page_options
+@json_option
+def jobs(*, search: str, limit: int, cursor: str | None, as_json: bool) -> None:
+    """List jobs with their last run and next due time."""
+    with open_client() as client:
+        page = client.jobs(search=search, limit=limit, cursor=cursor)
+    if as_json:
+        print_json(page)
+        return
+    render.grid(
+        ("JOB", "LAST RUN", "ENDED", "NEXT"),
+        (
+            (
+                render.escape(item["job"]["spec"]["name"]),
+                _last(item),
+                render.moment((item["last_run"] or {}).get("ended_at")),
+                _next(item),
+            )
+            for item in page["items"]
+        ),
+        nothing="No job yet. `jupyter orch schedule NOTEBOOK --cron …` makes one.",
+    )
+    render.more(page)
+
+
+@click.command(epilog="Example: jupyter orch show flight_delays")
+@click.argument("job")
+@json_option
+def show(job: str, *, as_json: bool) -> None:
+    """Show JOB (name or id): its schedule, values and last run."""
+    with open_client() as client:
+        summary = client.job(job)
+        if as_json:
+            print_json(summary)
+            return
+        spec = summary["job"]["spec"]
+        render.facts(
+            (
+                ("name", render.escape(spec["name"])),
+                ("id", summary["job"]["id"]),
+                ("version", str(summary["job"]["version"])),
+                ("notebook", render.escape(spec["notebook"])),
+                ("source", spec["source"]),
+                ("kernel", spec["kernel"] or "as the notebook says"),
+                ("parameters", render.values(spec["parameters"])),
+                ("last run", _last(summary)),
+                ("next", _next(summary)),
+            )
+        )
+        for trigger in spec["triggers"]:
+            _explain(client, trigger)
+
+
+@click.command(epilog="Example: jupyter orch pause flight_delays")
+@click.argument("job")
+def pause(job: str) -> None:
+    """Stop the schedule of JOB; runs that exist go on."""
+    with open_client() as client:
+        paused = client.pause(job)
+    render.console().print(f"{render.state('paused')} {render.escape(paused['spec']['name'])}")
+
+
+@click.command(epilog="Example: jupyter orch resume flight_delays")
+@click.argument("job")
+def resume(job: str) -> None:
+    """Let the schedule of JOB go on from now."""
+    with open_client() as client:
+        client.resume(job)
+        summary = client.job(job)
+    render.console().print(
+        f"{render.escape(summary['job']['spec']['name'])}: next {_next(summary)}"
+    )
+
+
+@click.command(epilog="Example: jupyter orch delete flight_delays --yes")
+@click.argument("job")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(job: str, *, yes: bool) -> None:
+    """Remove JOB; its runs and tables stay."""
+    with open_client() as client:
+        name = client.job(job)["job"]["spec"]["name"]
+        if not yes:
+            click.confirm(f"Remove the job {name}?", abort=True)
+        client.delete_job(job)
+    render.console().print(f"Removed {render.escape(name)}.")
+
+
+@click.command(epilog="Example: jupyter orch run flight_delays -p origin LGA --wait")
+@click.argument("job")
+@parameter_option
+@click.option("--wait", is_flag=True, help="Follow the run to its end; exit 1 when it fails.")
+@json_option
+def run(job: str, *, assignments: tuple[tuple[str, str], ...], wait: bool, as_json: bool) -> None:
+    """Run JOB now."""
+    with open_client() as client:
+        values = typed(assignments, lambda: client.schema(job))
+        started = client.run(job, values, idempotency_key=new_id())
+        follow(client, started, wait=wait, as_json=as_json)
+
+
+def _triggers(cron: str | None, every: str | None, time_zone: str | None) -> list[dict[str, Any]]:
+    triggers: list[dict[str, Any]] = []
+    zone = time_zone or _local_zone()
+    if cron:
+        triggers.append({"kind": "cron", "cron": cron, "time_zone": zone})
+    if every:
+        triggers.append({"kind": "interval", "every_seconds": seconds_of(every), "time_zone": zone})
+    return triggers
+
+
+def seconds_of(text: str) -> int:
+    """Seconds of `30s`, `10m`, `2h`, `1d`.
+
+    Raises:
+        BadInput: The text is nothing like it.
+    """
+    match = _SPAN.fullmatch(text.strip().lower())
+    if match is None:
+        raise BadInput(
+            f"{text!r} is not a length of time.",
+            field="every",
+            hint="Give a number and s, m, h or d, for example 10m.",
+        )
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _local_zone() -> str:
+    from tzlocal import get_localzone_name
+
+    return str(get_localzone_name())
+
+
+def _explain(client: Client, trigger: dict[str, Any]) -> None:
+    preview = client.preview(trigger, count=3)
+    times = ", ".join(render.local(fire["local"]) for fire in preview["fires"])
+    render.console().print(f"  {render.escape(preview['description'])}: [dim]{times}[/dim]")
+
+
+def _last(summary: dict[str, Any]) -> str:
+    last = summary["active_run"] or summary["last_run"]
+    return render.state(last["state"], last["reason"]) if last else "-"
+
+
+def _next(summary: dict[str, Any]) -> str:
+    if summary["job"]["error"]:
+        return f"[red]stopped[/red] [dim]{render.escape(summary['job']['error'])}[/dim]"
+    return render.state("paused") if summary["job"]["paused"] else render.until(summary["next_due"])

@@ -1,0 +1,44 @@
+"""The command `jupyter-orch`, which `jupyter orch` finds."""
+
+import click
+
+from jupyter_orch._version import __version__
+from jupyter_orch.cli.common import Group
+from jupyter_orch.cli.doctor import doctor
+from jupyter_orch.cli.jobs import delete, jobs, pause, resume, run, schedule, show
+from jupyter_orch.cli.process import down, status, up
+from jupyter_orch.cli.runs import cancel, logs, rerun, runs
+from jupyter_orch.cli.tables import rollback, tables, versions
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="jupyter orch")
+def main() -> None:
+    """Schedule notebooks, follow their runs, and keep versions of what they publish.
+
+    Exit codes: 0 done, 1 failed, 2 bad input, 3 not found, 4 refused,
+    5 service or warehouse unreachable.
+    """
+
+
+for _command in (
+    up,
+    down,
+    status,
+    doctor,
+    schedule,
+    jobs,
+    show,
+    pause,
+    resume,
+    delete,
+    run,
+    runs,
+    logs,
+    rerun,
+    cancel,
+    tables,
+    versions,
+    rollback,
+):
+    main.add_command(_command)

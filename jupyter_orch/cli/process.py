@@ -1,0 +1,84 @@
+"""Commands about the service process."""
+
+import os
+from pathlib import Path
+
+import click
+
+from jupyter_orch.cli import render
+from jupyter_orch.cli.common import json_option, open_client, print_json
+from jupyter_orch.domain.errors import Refused
+from jupyter_orch.settings import Settings, load
+
+
+@click.command(epilog="Example: jupyter orch up --detach --root ~/notebooks")
+@click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder whose notebooks may be scheduled; absent: this one.",
+)
+@click.option("--detach", is_flag=True, help="Return once it is healthy; it goes on by itself.")
+def up(*, roots: tuple[Path, ...], detach: bool) -> None:
+    """Start the service: scheduler, worker and API.
+
+    It runs in the foreground until Ctrl-C or `jupyter orch down`.
+    """
+    settings = _own_service()
+    folders = [root.absolute() for root in roots] or [Path.cwd()]
+    if detach:
+        from jupyter_orch.server.background import start
+
+        started = start(settings, folders)
+        said = f"started (process {started.pid})" if started.fresh else "running already"
+        render.console().print(f"The service is {said}. Its log: {started.log}")
+        return
+    from jupyter_orch.server.app import run
+
+    run(settings, folders)
+
+
+@click.command(epilog="Example: jupyter orch down")
+@click.option("--timeout", type=float, default=40.0, show_default=True, help="Seconds to wait.")
+def down(*, timeout: float) -> None:
+    """Stop the service; runs under way get a little time to end."""
+    from jupyter_orch.server.instance import stop
+
+    pid = stop(_own_service().state_dir, timeout=timeout)
+    said = "No service was running." if pid is None else f"Stopped the service (process {pid})."
+    render.console().print(said)
+
+
+@click.command(epilog="Example: jupyter orch status --json")
+@json_option
+def status(*, as_json: bool) -> None:
+    """Show how the service stands."""
+    with open_client() as client:
+        found = client.status()
+    if as_json:
+        print_json(found)
+        return
+    counts = ", ".join(f"{number} {state}" for state, number in found["counts"].items())
+    slots = sum(worker["slots"] for worker in found["workers"])
+    engine = found["warehouse"].get("url") or found["warehouse"].get("location") or ""
+    render.facts(
+        (
+            ("service", f"{found['state']}, version {found['version']}, user {found['user']}"),
+            ("runs", counts),
+            ("workers", f"{len(found['workers'])} with {slots} slots"),
+            ("warehouse", render.escape(f"{found['warehouse']['engine']} {engine}")),
+            ("notebooks", render.escape(os.pathsep.join(found["roots"]))),
+        )
+    )
+
+
+def _own_service() -> Settings:
+    settings = load()
+    if settings.service_url:
+        raise Refused(
+            f"The service is elsewhere: {settings.service_url}.",
+            field="service.url",
+            hint="Start and stop it on its own machine.",
+        )
+    return settings

@@ -1,0 +1,107 @@
+"""Commands about runs."""
+
+import click
+
+from jupyter_orch.cli import render
+from jupyter_orch.cli.common import (
+    json_option,
+    open_client,
+    page_options,
+    parameter_option,
+    print_json,
+    typed,
+)
+from jupyter_orch.cli.follow import follow
+from jupyter_orch.domain.ids import new_id
+from jupyter_orch.domain.states import RunState
+
+
+@click.command(epilog="Example: jupyter orch runs flight_delays --state failed")
+@click.argument("job", required=False)
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([state.value for state in RunState]),
+    help="Only runs in this state; may be given several times.",
+)
+@page_options
+@json_option
+def runs(
+    job: str | None, *, states: tuple[str, ...], limit: int, cursor: str | None, as_json: bool
+) -> None:
+    """List runs, newest first; of JOB when it is given."""
+    with open_client() as client:
+        page = client.runs(job, states=states, limit=limit, cursor=cursor)
+    if as_json:
+        print_json(page)
+        return
+    render.grid(
+        ("RUN", "JOB", "STATE", "KIND", "DUE", "TOOK", "PARAMETERS"),
+        (
+            (
+                item["id"],
+                render.escape(item["job_name"]),
+                render.state(item["state"], item["reason"]),
+                item["kind"],
+                render.moment(item["logical_time"]),
+                render.duration(item["started_at"], item["ended_at"]),
+                render.values(item["parameters"]),
+            )
+            for item in page["items"]
+        ),
+        nothing="No run yet.",
+    )
+    render.more(page)
+
+
+@click.command(epilog="Example: jupyter orch logs 01j9zq6y3v8m5r2k7t4w1x0abc")
+@click.argument("run_id", metavar="RUN")
+@click.option("--attempt", type=int, help="Which try; absent: the last one.")
+@json_option
+def logs(run_id: str, *, attempt: int | None, as_json: bool) -> None:
+    """Print the log of RUN."""
+    with open_client() as client:
+        log = client.log(run_id, attempt=attempt)
+    if as_json:
+        print_json(log)
+        return
+    if log["truncated"]:
+        click.echo("… earlier lines are left out", err=True)
+    for line in log["lines"]:
+        fields = {name: line[name] for name in line if name not in {"time", "level", "event"}}
+        text = " ".join(f"{name}={value}" for name, value in fields.items())
+        click.echo(f"{line.get('time', '')} {line.get('event', '')} {text}".rstrip())
+
+
+@click.command(epilog="Example: jupyter orch rerun 01j9zq6y3v8m5r2k7t4w1x0abc -p origin JFK --wait")
+@click.argument("run_id", metavar="RUN")
+@parameter_option
+@click.option("--latest-notebook", is_flag=True, help="Take the notebook as it is now.")
+@click.option("--wait", is_flag=True, help="Follow the run to its end; exit 1 when it fails.")
+@json_option
+def rerun(
+    run_id: str,
+    *,
+    assignments: tuple[tuple[str, str], ...],
+    latest_notebook: bool,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    """Repeat RUN with the same notebook and values, except for those given."""
+    with open_client() as client:
+        values = typed(assignments, lambda: client.run_detail(run_id)["schema"])
+        started = client.rerun(
+            run_id, values, latest_notebook=latest_notebook, idempotency_key=new_id()
+        )
+        follow(client, started, wait=wait, as_json=as_json)
+
+
+@click.command(epilog="Example: jupyter orch cancel 01j9zq6y3v8m5r2k7t4w1x0abc")
+@click.argument("run_id", metavar="RUN")
+def cancel(run_id: str) -> None:
+    """End RUN: at once when it is queued, else as soon as its worker stops it."""
+    with open_client() as client:
+        run = client.cancel(run_id)
+    asked = "" if run["state"] == "cancelled" else ": asked to stop"
+    render.console().print(f"{render.state(run['state'])}{asked}")
