@@ -1,0 +1,222 @@
+import type * as T from './tokens';
+
+/** One faulty value in a request. */
+export interface IProblem {
+  field: string | null;
+  title: string;
+  hint: string | null;
+}
+
+/** What the service refused, in its own words. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    title: string,
+    readonly problems: IProblem[]
+  ) {
+    super(title);
+    this.name = 'ApiError';
+  }
+
+  get hint(): string | null {
+    return this.problems[0]?.hint ?? null;
+  }
+
+  /** No service runs on this machine: the sidebar can start one. */
+  get serviceDown(): boolean {
+    return this.status === 503 && this.problems[0]?.field === 'service';
+  }
+
+  get staleWrite(): boolean {
+    return this.code === 'stale_write';
+  }
+}
+
+/** Sends a request to a path below the API's base; `ServerConnection` in the Lab. */
+export type Send = (path: string, init: RequestInit) => Promise<Response>;
+
+/** A value with the entity tag that guards its next write. */
+export interface ITagged<V> {
+  value: V;
+  etag: string;
+}
+
+// Whole tokens, so that neither digits in a text nor those of a fraction are taken apart.
+const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const LONG_INTEGER = /^-?\d{16,}$/;
+
+/** Parses JSON; integers beyond 2^53 become text instead of losing digits. */
+export function parseExact(text: string): unknown {
+  return JSON.parse(
+    text.replace(TOKENS, token =>
+      LONG_INTEGER.test(token) ? `"${token}"` : token
+    )
+  );
+}
+
+/** Makes an error of any answer that is not a success, problem document or not. */
+export function errorOf(status: number, text: string): ApiError {
+  let body: Record<string, unknown> = {};
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (parsed && typeof parsed === 'object') {
+      body = parsed as Record<string, unknown>;
+    }
+  } catch {
+    // A proxy's HTML page: the status says all there is.
+  }
+  const title = String(
+    body.title ?? body.message ?? `The server answered ${status}.`
+  );
+  const first: IProblem = {
+    field: (body.field as string) ?? null,
+    title,
+    hint: (body.hint as string) ?? null
+  };
+  const more = Array.isArray(body.errors) ? (body.errors as IProblem[]) : [];
+  const others = more.filter(
+    p => p.field !== first.field || p.title !== first.title
+  );
+  return new ApiError(status, String(body.code ?? 'internal'), title, [
+    first,
+    ...others
+  ]);
+}
+
+function query(values: Record<string, unknown>): string {
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(values)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== undefined && one !== null && one !== '') {
+        search.append(key, String(one));
+      }
+    }
+  }
+  const text = search.toString();
+  return text ? `?${text}` : '';
+}
+
+const part = encodeURIComponent;
+
+/** The REST API, one method per request. */
+export class Api {
+  constructor(private readonly send: Send) {}
+
+  lab = (): Promise<T.ILab> => this.get('lab');
+  startService = (): Promise<unknown> => this.post('lab:start-service', {});
+  status = (): Promise<T.IStatus> => this.get('status');
+
+  inspect = (path: string): Promise<T.INotebookInfo> =>
+    this.post('notebooks:inspect', { path });
+  preview = (trigger: T.ITrigger, count = 5): Promise<T.IFires> =>
+    this.post('triggers:preview', { trigger, count });
+
+  jobs = (filter: {
+    search?: string;
+    notebook?: string;
+    cursor?: string | null;
+    limit?: number;
+  }): Promise<T.IPage<T.IJobSummary>> => this.get(`jobs${query(filter)}`);
+  job = (id: string): Promise<ITagged<T.IJobSummary>> =>
+    this.tagged('GET', `jobs/${part(id)}`);
+  createJob = (spec: T.IJobSpec, key: string): Promise<T.IJob> =>
+    this.post('jobs', spec, key);
+  updateJob = (
+    id: string,
+    spec: T.IJobSpec,
+    etag: string
+  ): Promise<ITagged<T.IJob>> =>
+    this.tagged('PUT', `jobs/${part(id)}`, spec, { 'If-Match': etag });
+  deleteJob = (id: string): Promise<void> =>
+    this.request('DELETE', `jobs/${part(id)}`).then(() => undefined);
+  pause = (id: string): Promise<T.IJob> =>
+    this.post(`jobs/${part(id)}:pause`, {});
+  resume = (id: string): Promise<T.IJob> =>
+    this.post(`jobs/${part(id)}:resume`, {});
+  runNow = (id: string, key: string): Promise<T.IRun> =>
+    this.post(`jobs/${part(id)}:run`, {}, key);
+
+  runs = (filter: {
+    job?: string;
+    state?: T.RunState[];
+    cursor?: string | null;
+    limit?: number;
+  }): Promise<T.IPage<T.IRun>> => this.get(`runs${query(filter)}`);
+  run = (id: string): Promise<T.IRunDetail> => this.get(`runs/${part(id)}`);
+  rerun = (
+    id: string,
+    body: { parameters?: T.Values; latest_notebook?: boolean },
+    key: string
+  ): Promise<T.IRun> => this.post(`runs/${part(id)}:rerun`, body, key);
+  cancel = (id: string): Promise<T.IRun> =>
+    this.post(`runs/${part(id)}:cancel`, {});
+  log = (id: string, attempt?: number): Promise<T.ILog> =>
+    this.get(`runs/${part(id)}/log${query({ attempt })}`);
+  notebook = async (id: string, attempt?: number): Promise<unknown> => {
+    const path = `runs/${part(id)}/notebook${query({ attempt })}`;
+    // Outputs may hold any number: the notebook is parsed as Jupyter parses it.
+    return JSON.parse((await this.request('GET', path)).text);
+  };
+
+  tables = (): Promise<{ items: T.ITableInfo[] }> => this.get('tables');
+  versions = (
+    table: string,
+    cursor?: string | null
+  ): Promise<T.IPage<T.ITableVersion>> =>
+    this.get(`tables/${part(table)}/versions${query({ cursor })}`);
+  tablePreview = (table: string, version?: string): Promise<T.IPreview> =>
+    this.get(`tables/${part(table)}/preview${query({ version })}`);
+  rollback = async (table: string, version: string): Promise<void> => {
+    // The digits go out as they came: a JavaScript number cannot hold them.
+    const body = `{"version": ${BigInt(version)}}`;
+    await this.request('POST', `tables/${part(table)}:rollback`, body);
+  };
+
+  private async get<V>(path: string): Promise<V> {
+    return parseExact((await this.request('GET', path)).text) as V;
+  }
+
+  private async post<V>(path: string, body: unknown, key?: string): Promise<V> {
+    const headers = key ? { 'Idempotency-Key': key } : undefined;
+    const answer = await this.request(
+      'POST',
+      path,
+      JSON.stringify(body),
+      headers
+    );
+    return (answer.text ? parseExact(answer.text) : undefined) as V;
+  }
+
+  private async tagged<V>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>
+  ): Promise<ITagged<V>> {
+    const json = body === undefined ? undefined : JSON.stringify(body);
+    const answer = await this.request(method, path, json, headers);
+    return {
+      value: parseExact(answer.text) as V,
+      etag: answer.headers.get('ETag') ?? ''
+    };
+  }
+
+  private async request(
+    method: string,
+    path: string,
+    body?: string,
+    headers: Record<string, string> = {}
+  ): Promise<{ text: string; headers: Headers }> {
+    const sent = new Headers(headers);
+    if (body !== undefined) {
+      sent.set('Content-Type', 'application/json');
+    }
+    const response = await this.send(path, { method, body, headers: sent });
+    const text = await response.text();
+    if (!response.ok) {
+      throw errorOf(response.status, text);
+    }
+    return { text, headers: response.headers };
+  }
+}

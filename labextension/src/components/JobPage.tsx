@@ -1,0 +1,161 @@
+import * as React from 'react';
+
+import { trans } from '../i18n';
+import { brief } from '../logic/parameters';
+import { shownOfJob } from '../logic/states';
+import { describe } from '../logic/triggers';
+import { useJob } from '../queries';
+import type { IJobSummary } from '../tokens';
+import { useJobActions } from './actions';
+import { Button, Fetched, Instant, State, Tabs } from './basics';
+import { useOrch } from './context';
+import { NextDue } from './JobRow';
+import { policyLine } from './PolicyFields';
+import { RunsTable } from './RunsTable';
+
+/** A job: how it stands, its runs, its settings. */
+export function JobPage(props: { id: string; onGone: () => void }) {
+  const job = useJob(props.id);
+  return (
+    <Fetched query={job} lines={8}>
+      {({ value: summary }) => (
+        <main className="jp-orch-page">
+          <Header summary={summary} onGone={props.onGone} />
+          <Tabs
+            label={trans.__('Job')}
+            tabs={[
+              {
+                id: 'runs',
+                title: trans.__('Runs'),
+                body: () => <RunsTable job={props.id} />
+              },
+              {
+                id: 'settings',
+                title: trans.__('Settings'),
+                body: () => <Settings summary={summary} />
+              }
+            ]}
+          />
+        </main>
+      )}
+    </Fetched>
+  );
+}
+
+function Header(props: { summary: IJobSummary; onGone: () => void }) {
+  const { summary } = props;
+  const { job } = summary;
+  const orch = useOrch();
+  const actions = useJobActions();
+  const state = shownOfJob(summary);
+  const runNow = async () => {
+    const run = await actions.runNow(summary);
+    if (run) {
+      orch.open('run', run.id);
+    }
+  };
+  const remove = async () => {
+    if (await actions.remove(summary)) {
+      props.onGone();
+    }
+  };
+  return (
+    <header className="jp-orch-header">
+      <div className="jp-orch-title">
+        <h1>{job.spec.name}</h1>
+        {state && <State of={state} />}
+        {job.paused && state !== 'paused' && <State of="paused" />}
+        <span className="jp-orch-badge">
+          {job.spec.source === 'pinned'
+            ? trans.__('pinned')
+            : trans.__('tracking')}
+        </span>
+      </div>
+      <div className="jp-orch-muted">
+        <NextDue summary={summary} next={summary.next_due} />
+        {job.spec.triggers.map(trigger => (
+          <span key={trigger.id}>
+            {' · '}
+            {describe(trigger)} ({trigger.time_zone})
+          </span>
+        ))}
+        {' · '}
+        <Button kind="link" onClick={() => orch.openFile(job.spec.notebook)}>
+          {job.spec.notebook.split('/').pop()}
+        </Button>
+        {' · '}
+        {trans.__('by %1', job.created_by)}
+      </div>
+      {job.error && (
+        <div className="jp-orch-problem" role="alert">
+          <strong>{trans.__('This job has stopped firing.')}</strong>
+          <p>{job.error}</p>
+          <Button onClick={() => actions.edit(summary)}>
+            {trans.__('Edit and save it to start again')}
+          </Button>
+        </div>
+      )}
+      <div className="jp-orch-buttons">
+        <Button kind="accept" onClick={() => void runNow()}>
+          {trans.__('Run now')}
+        </Button>
+        <Button onClick={() => void actions.setPaused(summary, !job.paused)}>
+          {job.paused ? trans.__('Resume') : trans.__('Pause')}
+        </Button>
+        <Button onClick={() => actions.edit(summary)}>
+          {trans.__('Edit')}
+        </Button>
+        <Button onClick={() => void remove()}>{trans.__('Delete')}</Button>
+      </div>
+    </header>
+  );
+}
+
+function Settings(props: { summary: IJobSummary }) {
+  const { job } = props.summary;
+  const { spec } = job;
+  const values = Object.entries(spec.parameters);
+  return (
+    <dl className="jp-orch-facts">
+      <dt>{trans.__('Notebook')}</dt>
+      <dd>{spec.notebook}</dd>
+      <dt>{trans.__('Source')}</dt>
+      <dd>
+        {spec.source === 'pinned'
+          ? trans.__('pinned to %1', job.notebook_sha256?.slice(0, 12) ?? '')
+          : trans.__('follows the file')}
+      </dd>
+      <dt>{trans.__('Kernel')}</dt>
+      <dd>{spec.kernel ?? trans.__('as the notebook says')}</dd>
+      <dt>{trans.__('When')}</dt>
+      <dd>
+        {spec.triggers.length
+          ? spec.triggers.map(trigger => (
+              <div key={trigger.id}>
+                {describe(trigger)} ({trigger.time_zone})
+              </div>
+            ))
+          : trans.__('by hand')}
+      </dd>
+      <dt>{trans.__('Parameters')}</dt>
+      <dd>
+        {values.length
+          ? values.map(([name, value]) => (
+              <div key={name}>
+                <code>
+                  {name} = {brief(value)}
+                </code>
+              </div>
+            ))
+          : trans.__("the notebook's defaults")}
+      </dd>
+      <dt>{trans.__('Policies')}</dt>
+      <dd>{policyLine(spec.policies)}</dd>
+      <dt>{trans.__('Saved')}</dt>
+      <dd>
+        {trans.__('version %1', job.version)},{' '}
+        <Instant at={job.updated_at} as="ago" />
+      </dd>
+    </dl>
+  );
+}

@@ -1,0 +1,88 @@
+import { Widget } from '@lumino/widgets';
+import * as React from 'react';
+
+import { ApiError } from '../api';
+import { trans } from '../i18n';
+import { useRunNotebook } from '../queries';
+import type { IRun } from '../tokens';
+import type { INotebookView } from '../viewer/port';
+import { Fetched, Skeleton } from './basics';
+import { useOrch } from './context';
+
+/** The executed notebook, read-only, as JupyterLab draws it. */
+export function NotebookPane(props: { run: IRun; attempt: number }) {
+  const { run, attempt } = props;
+  const notebook = useRunNotebook(run.id, attempt, run.state);
+  const absent =
+    !attempt ||
+    (notebook.error instanceof ApiError && notebook.error.status === 404);
+  if (absent) {
+    return (
+      <p className="jp-orch-empty">
+        {trans.__('There is no executed notebook yet.')}
+      </p>
+    );
+  }
+  const failed =
+    attempt === run.attempt ? (run.error?.cell_index ?? null) : null;
+  return (
+    <Fetched query={notebook} lines={12}>
+      {content => <Drawn content={content} reveal={failed} />}
+    </Fetched>
+  );
+}
+
+function Drawn(props: { content: unknown; reveal: number | null }) {
+  const { content, reveal } = props;
+  const orch = useOrch();
+  const box = React.useRef<HTMLDivElement>(null);
+  const [drawn, setDrawn] = React.useState(false);
+  const [error, setError] = React.useState<unknown>(null);
+  // A layout effect, since a Lumino widget must be detached before React drops its place.
+  React.useLayoutEffect(() => {
+    const place = box.current;
+    let view: INotebookView | null = null;
+    let gone = false;
+    orch
+      .showNotebook(content)
+      .then(made => {
+        if (gone || !place) {
+          made.widget.dispose();
+          return;
+        }
+        view = made;
+        Widget.attach(made.widget, place);
+        place.style.minHeight = '';
+        setDrawn(true);
+        if (reveal !== null) {
+          made.reveal(reveal);
+        }
+      })
+      .catch(setError);
+    return () => {
+      gone = true;
+      if (view?.widget.isAttached && place) {
+        // The next drawing takes its place without moving what is read.
+        place.style.minHeight = `${place.offsetHeight}px`;
+        Widget.detach(view.widget);
+      }
+      view?.widget.dispose();
+    };
+  }, [content, orch, reveal]);
+  return (
+    <>
+      {Boolean(error) && (
+        <p className="jp-orch-empty" role="alert">
+          {trans.__('The notebook cannot be drawn: %1', String(error))}
+        </p>
+      )}
+      {!drawn && !error && <Skeleton lines={12} />}
+      <div
+        ref={box}
+        className="jp-orch-notebook"
+        aria-label={trans.__('Executed notebook')}
+        role="region"
+      />
+    </>
+  );
+}

@@ -1,0 +1,154 @@
+import {
+  ILayoutRestorer,
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import {
+  ICommandPalette,
+  MainAreaWidget,
+  WidgetTracker
+} from '@jupyterlab/apputils';
+import * as React from 'react';
+
+import type { Page } from '../components/context';
+import { JobPage } from '../components/JobPage';
+import { RunPage } from '../components/RunPage';
+import { TablePage } from '../components/TablePage';
+import { TablesPage } from '../components/TablesPage';
+import { trans } from '../i18n';
+import { jobsIcon, tableIcon } from '../icons';
+import { keys } from '../queries';
+import { Commands, NAMESPACE } from '../tokens';
+import { ICore } from './core';
+import { OrchWidget } from './widget';
+
+/** A tab of the main area that knows what it shows, so that a reload brings it back. */
+class PageTab extends MainAreaWidget<OrchWidget> {
+  constructor(
+    core: ICore,
+    readonly page: Page,
+    readonly key: string
+  ) {
+    super({
+      content: new OrchWidget(
+        core,
+        bodyOf(page, key, () => this.dispose())
+      )
+    });
+    this.id = idOf(page, key);
+    this.title.closable = true;
+    this.title.icon =
+      page === 'table' || page === 'tables' ? tableIcon : jobsIcon;
+    this.title.label = page === 'table' ? key : trans.__('Tables');
+    this.toolbar.hide();
+    if (page === 'run') {
+      this.title.label = trans.__('Run');
+      core.client
+        .fetchQuery({
+          queryKey: keys.run(key),
+          queryFn: () => core.orch.api.run(key)
+        })
+        .then(({ run }) => {
+          this.title.label = trans.__('%1 · run', run.job_name);
+        })
+        .catch(() => undefined); // the page itself says what is wrong
+    } else if (page === 'job') {
+      this.title.label = trans.__('Job');
+      core.client
+        .fetchQuery({
+          queryKey: keys.job(key),
+          queryFn: () => core.orch.api.job(key)
+        })
+        .then(({ value }) => {
+          this.title.label = value.job.spec.name;
+        })
+        .catch(() => undefined);
+    }
+  }
+}
+
+function idOf(page: Page, key: string): string {
+  return `${NAMESPACE}-${page}-${key}`;
+}
+
+function bodyOf(
+  page: Page,
+  key: string,
+  close: () => void
+): React.ReactElement {
+  switch (page) {
+    case 'job':
+      return <JobPage id={key} onGone={close} />;
+    case 'run':
+      return <RunPage id={key} />;
+    case 'table':
+      return <TablePage name={key} />;
+    default:
+      return <TablesPage />;
+  }
+}
+
+/** Hands the tab to the shell, which owns it from now on. */
+function shown(app: JupyterFrontEnd, tab: PageTab): PageTab {
+  app.shell.add(tab, 'main');
+  return tab;
+}
+
+export const pages: JupyterFrontEndPlugin<void> = {
+  id: `${NAMESPACE}:pages`,
+  description: 'Jobs, runs and tables as tabs of the main area.',
+  autoStart: true,
+  requires: [ICore],
+  optional: [ILayoutRestorer, ICommandPalette],
+  activate: (
+    app: JupyterFrontEnd,
+    core: ICore,
+    restorer: ILayoutRestorer | null,
+    palette: ICommandPalette | null
+  ) => {
+    const tracker = new WidgetTracker<PageTab>({ namespace: NAMESPACE });
+    app.commands.addCommand(Commands.open, {
+      label: trans.__('Open a job, run or table'),
+      describedBy: {
+        args: {
+          type: 'object',
+          required: ['page'],
+          properties: {
+            page: { type: 'string', enum: ['job', 'run', 'table', 'tables'] },
+            key: {
+              type: 'string',
+              description: trans.__(
+                'Id of the job or run, or name of the table'
+              )
+            }
+          }
+        }
+      },
+      execute: args => {
+        const page = args.page as Page;
+        const key = (args.key as string | undefined) ?? '';
+        const id = idOf(page, key);
+        if (!tracker.find(widget => widget.id === id)) {
+          void tracker.add(shown(app, new PageTab(core, page, key)));
+        }
+        app.shell.activateById(id);
+      }
+    });
+    app.commands.addCommand(Commands.openTables, {
+      label: trans.__('Tables'),
+      caption: trans.__('Tables that notebooks publish, with their versions'),
+      icon: tableIcon,
+      describedBy: { args: { type: 'object', properties: {} } },
+      execute: () => app.commands.execute(Commands.open, { page: 'tables' })
+    });
+    palette?.addItem({
+      command: Commands.openTables,
+      category: trans.__('Jobs')
+    });
+    void restorer?.restore(tracker, {
+      command: Commands.open,
+      args: ({ page, key }) => ({ page, key }),
+      name: tab => `${tab.page}:${tab.key}`
+    });
+  }
+};

@@ -1,0 +1,252 @@
+/** The words of the REST API, as docs/reference/rest-api.md gives them. */
+
+export type Json =
+  null | boolean | number | string | Json[] | { [key: string]: Json };
+export type Values = { [name: string]: Json };
+
+export type RunState =
+  | 'queued'
+  | 'running'
+  | 'publishing'
+  | 'succeeded'
+  | 'failed'
+  | 'cancelled'
+  | 'skipped';
+
+export interface ITrigger {
+  id: string;
+  kind: 'cron' | 'interval';
+  time_zone: string;
+  cron?: string | null;
+  every_seconds?: number | null;
+  anchor?: string | null;
+  parameters?: Values;
+}
+
+export interface IPolicies {
+  retries: number;
+  retry_delay_seconds: number;
+  timeout_seconds: number | null;
+  cell_timeout_seconds: number | null;
+  catch_up: 'none' | 'latest' | 'all';
+  max_catch_up: number;
+  overlap: 'queue' | 'skip' | 'parallel';
+}
+
+export interface IJobSpec {
+  name: string;
+  notebook: string;
+  source: 'tracking' | 'pinned';
+  kernel: string | null;
+  parameters: Values;
+  triggers: ITrigger[];
+  policies: IPolicies;
+  description: string;
+}
+
+export interface IJob {
+  id: string;
+  version: number;
+  spec: IJobSpec;
+  paused: boolean;
+  error: string | null;
+  notebook_sha256: string | null;
+  created_by: string;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface IRunError {
+  name: string;
+  message: string;
+  cell_index: number | null;
+  traceback: string;
+}
+
+export interface IRun {
+  id: string;
+  job_id: string | null;
+  job_name: string;
+  job_version: number | null;
+  kind: 'schedule' | 'manual' | 'rerun' | 'adhoc';
+  state: RunState;
+  reason: string | null;
+  error: IRunError | null;
+  logical_time: string;
+  not_before: string;
+  parameters: Values;
+  notebook: string;
+  notebook_sha256: string;
+  kernel: string | null;
+  policies: IPolicies;
+  attempt: number;
+  cells_done: number;
+  cells_total: number;
+  skipped_count: number;
+  skipped_first: string | null;
+  skipped_last: string | null;
+  rerun_of: string | null;
+  cancel_requested: boolean;
+  created_by: string;
+  created_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+}
+
+export interface IAttempt {
+  number: number;
+  worker: string;
+  started_at: string;
+  ended_at: string | null;
+  state: RunState | null;
+  reason: string | null;
+  error: IRunError | null;
+}
+
+export interface IJobSummary {
+  job: IJob;
+  last_run: IRun | null;
+  active_run: IRun | null;
+  next_due: string | null;
+}
+
+export interface ITableVersion {
+  table: string;
+  /** 64 bits: text here, since a JavaScript number would round it. */
+  snapshot_id: string;
+  run_id: string | null;
+  job_name: string | null;
+  notebook_sha256: string | null;
+  parameters: Values | null;
+  rows: number | null;
+  total_rows: number | null;
+  operation: string;
+  user: string | null;
+  committed_at: string;
+  current: boolean;
+}
+
+export interface ITableInfo {
+  name: string;
+  versions: number;
+  total_rows: number | null;
+  last_version: ITableVersion | null;
+}
+
+export interface IPreview {
+  columns: { name: string; type: string }[];
+  rows: Json[][];
+}
+
+export interface IKernel {
+  name: string;
+  display_name: string;
+  language: string;
+}
+
+/** The part of JSON Schema that parameters use. */
+export interface ISchema {
+  type?: string | string[];
+  title?: string;
+  description?: string;
+  default?: Json;
+  enum?: Json[];
+  format?: string;
+  items?: ISchema;
+  minimum?: number;
+  maximum?: number;
+  anyOf?: ISchema[];
+}
+
+export interface IParametersSchema {
+  type?: 'object';
+  properties?: { [name: string]: ISchema };
+  required?: string[];
+}
+
+export interface INotebookInfo {
+  path: string;
+  name: string;
+  sha256: string;
+  kernel: string | null;
+  kernels: IKernel[];
+  parameters_cell: boolean;
+  schema: IParametersSchema;
+  hint: string | null;
+  outputs: string[];
+}
+
+export interface IRunDetail {
+  run: IRun;
+  job: IJob | null;
+  attempts: IAttempt[];
+  versions: ITableVersion[];
+  queries: string[];
+  schema: IParametersSchema;
+}
+
+export interface IFire {
+  at: string;
+  local: string;
+  note: string | null;
+}
+
+export interface IFires {
+  fires: IFire[];
+  description: string;
+}
+
+export interface ILogLine {
+  time: string;
+  level?: string;
+  event?: string;
+  [field: string]: Json | undefined;
+}
+
+export interface ILog {
+  lines: ILogLine[];
+  truncated: boolean;
+}
+
+export interface IStatus {
+  version: string;
+  state: string;
+  user: string;
+  time: string;
+  workers: { name: string; slots: number; busy: number }[];
+  counts: { queued?: number; running?: number; publishing?: number };
+  warehouse: { engine?: string; url?: string; location?: string };
+  roots: string[];
+}
+
+export interface ILab {
+  root: string;
+  service: { running: boolean; message: string | null; hint: string | null };
+  time_zone: string | null;
+}
+
+export interface IPage<T> {
+  items: T[];
+  next_cursor: string | null;
+}
+
+export interface IChange {
+  cursor: number;
+  kind: 'job' | 'run' | 'table' | 'service';
+  key: string;
+}
+
+/** What the event bus calls our events. */
+export const CHANGED =
+  'https://schema.jupyter.org/jupyter_orch/changed/v1' as const;
+
+/** Ids of commands, plugins and widgets begin with this. */
+export const NAMESPACE = 'jupyter-orch';
+
+export const Commands = {
+  openPanel: `${NAMESPACE}:open-panel`,
+  schedule: `${NAMESPACE}:schedule`,
+  scheduleFile: `${NAMESPACE}:schedule-file`,
+  open: `${NAMESPACE}:open`,
+  openTables: `${NAMESPACE}:open-tables`
+} as const;

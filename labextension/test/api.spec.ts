@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest';
+
+import { Api, ApiError, errorOf, parseExact } from '../src/api';
+
+const SNAPSHOT = '7423898123456789012';
+
+function answering(
+  status: number,
+  body: string,
+  headers?: Record<string, string>
+) {
+  const sent: { path: string; init: RequestInit }[] = [];
+  const api = new Api((path, init) => {
+    sent.push({ path, init });
+    return Promise.resolve(new Response(body || null, { status, headers }));
+  });
+  return { api, sent };
+}
+
+test('snapshot ids keep every digit', () => {
+  const text = `{"snapshot_id": ${SNAPSHOT}, "rows": 12, "share": 0.1234567890123456}`;
+  expect(parseExact(text)).toEqual({
+    snapshot_id: SNAPSHOT,
+    rows: 12,
+    share: 0.1234567890123456
+  });
+});
+
+test('digits inside a text stay as they are', () => {
+  const value = { said: `"id": ${SNAPSHOT}`, path: 'a\\' };
+  expect(parseExact(JSON.stringify(value))).toEqual(value);
+});
+
+test('a roll back sends the digits as a number', async () => {
+  const { api, sent } = answering(200, '{}');
+  await api.rollback('analytics.flights', SNAPSHOT);
+  expect(sent[0].path).toBe('tables/analytics.flights:rollback');
+  expect(sent[0].init.body).toBe(`{"version": ${SNAPSHOT}}`);
+});
+
+test('an edit carries the entity tag that it read', async () => {
+  const { api, sent } = answering(200, '{"version": 4}', { ETag: '"4"' });
+  const { etag } = await api.updateJob('j', {} as never, '"3"');
+  expect(new Headers(sent[0].init.headers).get('If-Match')).toBe('"3"');
+  expect(etag).toBe('"4"');
+});
+
+test('filters become a query, empty ones do not', async () => {
+  const { api, sent } = answering(200, '{"items": [], "next_cursor": null}');
+  await api.runs({ job: 'a b', state: ['failed', 'running'], cursor: null });
+  expect(sent[0].path).toBe('runs?job=a+b&state=failed&state=running');
+});
+
+test('names cannot leave their place in the path', async () => {
+  const { api, sent } = answering(200, '{}');
+  await api.job('../status');
+  expect(sent[0].path).toBe('jobs/..%2Fstatus');
+});
+
+test('a problem document becomes an error with its fields', async () => {
+  const body = {
+    status: 422,
+    code: 'bad_input',
+    title: 'No such zone.',
+    field: 'triggers.0.time_zone',
+    hint: 'Take a name such as Europe/Berlin.',
+    errors: [
+      { field: 'triggers.0.time_zone', title: 'No such zone.', hint: null },
+      { field: 'name', title: 'A name is needed.', hint: null }
+    ]
+  };
+  const { api } = answering(422, JSON.stringify(body));
+  const error = await api.runNow('j', 'key').catch(e => e as ApiError);
+  expect(error).toBeInstanceOf(ApiError);
+  const { problems, hint } = error as ApiError;
+  expect(problems.map(p => p.field)).toEqual(['triggers.0.time_zone', 'name']);
+  expect(hint).toMatch(/Europe/);
+});
+
+test('a page of a proxy is an error too', () => {
+  expect(errorOf(502, '<html>')).toMatchObject({
+    status: 502,
+    message: 'The server answered 502.'
+  });
+});
+
+test('the absence of the service and a stale write are told apart', () => {
+  expect(
+    errorOf(503, '{"code": "unavailable", "field": "service"}').serviceDown
+  ).toBe(true);
+  expect(errorOf(503, '{"code": "unavailable"}').serviceDown).toBe(false);
+  expect(errorOf(412, '{"code": "stale_write"}').staleWrite).toBe(true);
+});

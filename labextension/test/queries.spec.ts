@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+
+import { makeClient, keys, staleAfter } from '../src/queries';
+
+test('a change makes exactly the answers stale that show it', async () => {
+  const client = makeClient();
+  const all = {
+    jobs: keys.jobs({}),
+    job: keys.job('j1'),
+    run: keys.run('r1'),
+    log: keys.runPart('r1', 'log', 1),
+    other: keys.run('r2'),
+    runs: keys.runs('j1'),
+    versions: keys.versions('a.b'),
+    tables: keys.tables(),
+    status: keys.status()
+  };
+  const staleOf = async (
+    kind: 'job' | 'run' | 'table' | 'service',
+    key: string
+  ) => {
+    client.clear();
+    Object.values(all).forEach(queryKey => client.setQueryData(queryKey, 1));
+    for (const queryKey of staleAfter({ kind, key })) {
+      await client.invalidateQueries({ queryKey });
+    }
+    return Object.entries(all)
+      .filter(([, queryKey]) => client.getQueryState(queryKey)?.isInvalidated)
+      .map(([name]) => name);
+  };
+  expect(await staleOf('run', 'r1')).toEqual([
+    'jobs',
+    'job',
+    'run',
+    'log',
+    'runs',
+    'status'
+  ]);
+  expect(await staleOf('table', 'a.b')).toEqual(['versions', 'tables']);
+  expect(await staleOf('job', 'j1')).toEqual(['jobs', 'job', 'status']);
+  expect(await staleOf('service', 'up')).toEqual(Object.keys(all));
+});

@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest';
+
+import {
+  applyChoice,
+  choiceOf,
+  cronOf,
+  describe as say,
+  newTrigger,
+  RHYTHMS
+} from '../src/logic/triggers';
+
+const TRIGGER = newTrigger('UTC');
+
+test.each([
+  ['day', '0 6 * * *'],
+  ['weekday', '30 7 * * 1-5'],
+  ['week', '0 6 * * 3'],
+  ['month', '5 23 28 * *'],
+  ['hour', '15 * * * *'],
+  ['cron', '*/5 8-18 * * *'],
+  ['cron', '@daily'],
+  ['cron', '0 6 1 1 *'],
+  ['cron', 'nonsense']
+])('a cron text is read as %s and written as it was: %s', (rhythm, cron) => {
+  const choice = choiceOf({ ...TRIGGER, cron });
+  expect(choice.rhythm).toBe(rhythm);
+  expect(cronOf(choice)).toBe(cron);
+});
+
+test('Sunday may be 7', () => {
+  expect(choiceOf({ ...TRIGGER, cron: '0 6 * * 7' }).weekday).toBe(0);
+});
+
+test('an interval takes the largest unit that fits', () => {
+  const trigger = applyChoice(TRIGGER, {
+    ...choiceOf(TRIGGER),
+    rhythm: 'interval',
+    every: 90,
+    unit: 'minutes'
+  });
+  expect(trigger).toMatchObject({
+    kind: 'interval',
+    every_seconds: 5400,
+    cron: null
+  });
+  expect(choiceOf(trigger)).toMatchObject({ every: 90, unit: 'minutes' });
+  expect(choiceOf({ ...trigger, every_seconds: 7200 })).toMatchObject({
+    every: 2,
+    unit: 'hours'
+  });
+});
+
+test('an edit keeps the id and the parameters of the trigger', () => {
+  const kept = { ...TRIGGER, id: 'daily', parameters: { origin: 'JFK' } };
+  const edited = applyChoice(kept, {
+    ...choiceOf(kept),
+    rhythm: 'hour',
+    minute: 5
+  });
+  expect(edited).toMatchObject({
+    id: 'daily',
+    cron: '5 * * * *',
+    parameters: { origin: 'JFK' }
+  });
+});
+
+test('a new trigger takes an id that is free', () => {
+  expect(newTrigger('UTC', ['t2']).id).toBe('t3');
+  expect(newTrigger('UTC', ['t1']).id).toBe('t2');
+});
+
+test('every rhythm can be said in words', () => {
+  for (const rhythm of RHYTHMS) {
+    const trigger = applyChoice(TRIGGER, { ...choiceOf(TRIGGER), rhythm });
+    expect(say(trigger)).not.toBe('');
+  }
+  expect(say(TRIGGER)).toBe('every day at 06:00');
+});

@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.spec.{ts,tsx}'],
+    environment: 'jsdom',
+    // Words depend on the zone only where a test names one.
+    env: { TZ: 'UTC' }
+  }
+});
