@@ -12,14 +12,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from jupyter_orch.domain.ids import JobId, RunId, TeamId
+from jupyter_orch.domain.ids import BackfillId, JobId, RunId, TeamId
 from jupyter_orch.domain.model import (
     Attempt,
+    Backfill,
     Change,
     Job,
     JobSpec,
     JobSummary,
+    Notice,
     Page,
+    Pool,
     Run,
     RunError,
     Trigger,
@@ -151,6 +154,132 @@ class RunStore(Protocol):
 
     def counts(self, team: TeamId) -> Mapping[RunState, int]:
         """Runs that have not ended, by state."""
+        ...
+
+    def set_pinned(self, run_id: RunId, *, pinned: bool, user: str) -> Run:
+        """Keeps the run from retention, or lets it go."""
+        ...
+
+    def sweep_queue(self) -> int:
+        """Fails runs that waited too long, and notes late ones in the outbox; answers how many."""
+        ...
+
+    def interval_states(
+        self, job_id: JobId, trigger_id: str, first: datetime, last: datetime
+    ) -> Mapping[datetime, RunState]:
+        """By logical time from `first` to `last`: the best state that a run of it has.
+
+        Succeeded is better than one that has not ended, which is better than any other.
+        """
+        ...
+
+
+class PoolStore(Protocol):
+    """Named slots that limit how many runs go on at a time."""
+
+    def set_pool(self, team: TeamId, name: str, *, slots: int | None) -> Pool:
+        """Makes or changes a pool; fewer slots than are used take effect as runs end."""
+        ...
+
+    def delete_pool(self, team: TeamId, name: str) -> None:
+        """Removes the limit. A run that names the pool goes on without one."""
+        ...
+
+    def pools(self, team: TeamId) -> tuple[Pool, ...]:
+        """Pools by name, `default` among them, with what is used and waits now."""
+        ...
+
+
+class BackfillFeed(Protocol):
+    """One transaction that goes on with one backfill."""
+
+    backfill: Backfill
+    #: The job as it is now; absent when it was deleted.
+    job: Job | None
+    #: Runs that may be made now.
+    room: int
+    #: The database's clock.
+    now: datetime
+
+    def states(self, first: datetime, last: datetime) -> Mapping[datetime, RunState]:
+        """`RunStore.interval_states` of its job and trigger."""
+        ...
+
+    def insert(self, runs: Sequence[Run]) -> None: ...
+
+    def advance(self, cursor: datetime, *, exhausted: bool) -> None:
+        """`cursor` and all before it are dealt with; `exhausted`: nothing comes after it."""
+        ...
+
+    def fail(self, error: str) -> None:
+        """It cannot go on; its queued runs are cancelled."""
+        ...
+
+
+class BackfillStore(Protocol):
+    """Backfills: plans of past intervals that are run a few at a time."""
+
+    def add_backfill(self, backfill: Backfill) -> Backfill:
+        """Stores it, or returns the one with its id."""
+        ...
+
+    def get_backfill(self, team: TeamId, backfill_id: BackfillId) -> Backfill: ...
+
+    def list_backfills(
+        self,
+        team: TeamId,
+        *,
+        job_id: JobId | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page[Backfill]:
+        """Newest first."""
+        ...
+
+    def cancel_backfill(self, backfill_id: BackfillId, *, user: str) -> Backfill:
+        """Makes no more runs, cancels the queued ones, asks the holders of others to stop."""
+        ...
+
+    def feed_backfill(self) -> AbstractContextManager[BackfillFeed | None]:
+        """Claims a running backfill that has room for a run, or that is over and not ended yet.
+
+        None when there is none. Leaving the block commits; an exception rolls all of it back.
+        """
+        ...
+
+
+class Outbox(Protocol):
+    """What people have to be told: written with the change that it tells about."""
+
+    def claim_notices(self, *, limit: int, lease_seconds: float) -> tuple[Notice, ...]:
+        """Takes notices that may be sent now; nobody else gets them while the lease lasts.
+
+        All that is due for a target comes together, so that many become one digest.
+        """
+        ...
+
+    def notices_sent(self, ids: Sequence[int]) -> None:
+        """Forgets notices that reached their target."""
+        ...
+
+    def notices_failed(self, ids: Sequence[int], *, error: str, retry_in_seconds: float) -> None:
+        """Puts notices back; they are tried again later."""
+        ...
+
+
+class Archive(Protocol):
+    """What retention asks of the database; each call is one short transaction."""
+
+    def expired_runs(self, *, ended_before: datetime, limit: int) -> tuple[RunId, ...]:
+        """Ended runs that may go, oldest first: not pinned, and not their job's last success."""
+        ...
+
+    def delete_runs(self, run_ids: Sequence[RunId]) -> int:
+        """Removes runs that may go, with all that belongs to them; answers how many."""
+        ...
+
+    def unused_notebooks(self, hashes: Sequence[str]) -> frozenset[str]:
+        """Those of the hashes that no run, job version or backfill names."""
         ...
 
 
@@ -285,6 +414,13 @@ class WakeUp(Protocol):
 
     def has_active_run(self, job_id: JobId) -> bool: ...
 
+    def supersede(self, job_id: JobId, *, running: bool) -> int:
+        """Ends the job's queued runs by schedule as skipped, for the sake of a newer one.
+
+        With `running` the ones under way are asked to stop, too. Answers how many there were.
+        """
+        ...
+
 
 class ScheduleStore(Protocol):
     """What the timer needs from the database."""
@@ -313,7 +449,18 @@ class ChangeFeed(Protocol):
         ...
 
 
-class Store(JobStore, RunStore, Ledger, ScheduleStore, ChangeFeed, Protocol):
+class Store(
+    JobStore,
+    RunStore,
+    PoolStore,
+    BackfillStore,
+    Outbox,
+    Archive,
+    Ledger,
+    ScheduleStore,
+    ChangeFeed,
+    Protocol,
+):
     """The one database."""
 
     def now(self) -> datetime:

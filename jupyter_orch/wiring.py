@@ -1,11 +1,11 @@
 """Builds the adapters from the settings; the only module that knows their classes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from jupyter_orch.domain.errors import Unavailable
 from jupyter_orch.domain.ids import DEFAULT_TEAM
@@ -13,8 +13,12 @@ from jupyter_orch.domain.model import Job
 from jupyter_orch.ports import Artifacts, Ledger, Store, Warehouse
 from jupyter_orch.service import Service
 from jupyter_orch.service.notebooks import Notebooks
+from jupyter_orch.service.threads import ROLES, Elsewhere, Role
 from jupyter_orch.settings import Settings, private_folder
 from jupyter_orch.wire import load
+
+if TYPE_CHECKING:
+    from jupyter_orch.scheduler.chores import Chore
 
 
 class SystemClock:
@@ -25,17 +29,21 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-def open_service(settings: Settings, roots: Sequence[Path]) -> Service:
+def open_service(
+    settings: Settings, roots: Sequence[Path], roles: Collection[Role] = ROLES
+) -> Service:
     """The service of this installation, not started yet.
 
     Args:
         settings: What is in force.
         roots: Folders whose notebooks may be scheduled, when the settings name none.
+        roles: What this process does; the rest is done by others on the same database.
 
     Raises:
         Unavailable: The database or the catalog cannot be opened.
     """
     from jupyter_orch.runner.worker import Worker
+    from jupyter_orch.scheduler.chores import Chores
     from jupyter_orch.scheduler.timer import Timer
 
     clock = SystemClock()
@@ -44,18 +52,26 @@ def open_service(settings: Settings, roots: Sequence[Path]) -> Service:
         artifacts = _open_artifacts(settings)
         warehouse = _open_warehouse(settings)
         notebooks = Notebooks(artifacts, settings.notebook_roots or roots)
+        schedules = "scheduler" in roles
         return Service(
             store,
             artifacts,
             warehouse,
-            Timer(store, notebooks.freeze, clock),
-            Worker(store, artifacts, warehouse, settings),
+            Timer(store, notebooks.freeze, clock) if schedules else Elsewhere(),
+            Worker(store, artifacts, warehouse, settings) if "worker" in roles else Elsewhere(),
+            chores=Chores(_chores(store)) if schedules else Elsewhere(),
             notebooks=notebooks,
             clock=clock,
         )
     except BaseException:
         store.close()
         raise
+
+
+def _chores(store: Store) -> "list[Chore]":
+    from jupyter_orch.scheduler.chores import Chore
+
+    return [Chore(name="reap", every_seconds=2, do=store.reap)]
 
 
 @dataclass(frozen=True)

@@ -51,20 +51,25 @@ class RunningService:
         """Where it listens."""
         return self.state_dir / SOCKET
 
-    def start(self) -> "RunningService":
+    def start(self, *options: str) -> "RunningService":
         """Starts it and waits until it is healthy."""
         self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.process = self.beside(*options)
+        wait_for(self.healthy)
+        return self
+
+    def beside(self, *options: str) -> subprocess.Popen[bytes]:
+        """One more process on the same state; whoever starts it ends it."""
+        command = [sys.executable, "-m", "jupyter_orch.cli", "up", "--root", str(self.root)]
         with self.log.open("ab") as sink:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "jupyter_orch.cli", "up", "--root", str(self.root)],
+            return subprocess.Popen(
+                [*command, *options],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
                 start_new_session=True,
             )
-        wait_for(self.healthy)
-        return self
 
     def healthy(self) -> bool:
         """Whether it answers and all of its parts live."""

@@ -7,7 +7,8 @@ import click
 
 from jupyter_orch.cli import render
 from jupyter_orch.cli.common import json_option, open_client, print_json
-from jupyter_orch.domain.errors import Refused
+from jupyter_orch.domain.errors import BadInput, Refused
+from jupyter_orch.service.threads import ROLES, Role
 from jupyter_orch.settings import Settings, load
 
 
@@ -20,23 +21,38 @@ from jupyter_orch.settings import Settings, load
     help="A folder whose notebooks may be scheduled; absent: this one.",
 )
 @click.option("--detach", is_flag=True, help="Return once it is healthy; it goes on by itself.")
-def up(*, roots: tuple[Path, ...], detach: bool) -> None:
+@click.option(
+    "--role",
+    "roles",
+    default="scheduler,worker,api",
+    show_default=True,
+    help="What this process does, separated by commas; others on the same database do the rest.",
+)
+def up(*, roots: tuple[Path, ...], detach: bool, roles: str) -> None:
     """Start the service: scheduler, worker and API.
 
-    It runs in the foreground until Ctrl-C or `jupyter orch down`.
+    It runs in the foreground until Ctrl-C or `jupyter orch down`. Any number of processes with
+    any roles may share one database; without `api` one is stopped by its signal SIGTERM.
     """
     settings = _own_service()
+    chosen = _roles(roles)
+    if detach and "api" not in chosen:
+        raise BadInput(
+            "Only a service with the role api can be detached.",
+            field="role",
+            hint="Run it in the foreground under your process supervisor.",
+        )
     folders = [root.absolute() for root in roots] or [Path.cwd()]
     if detach:
         from jupyter_orch.server.background import start
 
-        started = start(settings, folders)
+        started = start(settings, folders, chosen)
         said = f"started (process {started.pid})" if started.fresh else "running already"
         render.console().print(f"The service is {said}. Its log: {started.log}")
         return
     from jupyter_orch.server.app import run
 
-    run(settings, folders)
+    run(settings, folders, chosen)
 
 
 @click.command(epilog="Example: jupyter orch down")
@@ -71,6 +87,19 @@ def status(*, as_json: bool) -> None:
             ("notebooks", render.escape(os.pathsep.join(found["roots"]))),
         )
     )
+
+
+def _roles(text: str) -> frozenset[Role]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    chosen = frozenset(role for role in ROLES if role in names)
+    unknown = sorted(set(names) - ROLES)
+    if unknown or not chosen:
+        raise BadInput(
+            f"There is no role {unknown[0]!r}." if unknown else "No role is given.",
+            field="role",
+            hint="Roles are scheduler, worker and api, separated by commas.",
+        )
+    return chosen
 
 
 def _own_service() -> Settings:

@@ -6,6 +6,7 @@ from typing import NewType
 
 JobId = NewType("JobId", str)
 RunId = NewType("RunId", str)
+BackfillId = NewType("BackfillId", str)
 TeamId = NewType("TeamId", str)
 
 #: The namespace of everything until an installation makes more of them.

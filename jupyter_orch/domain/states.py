@@ -1,6 +1,10 @@
 """The state machine of a run, as one table."""
 
 from enum import StrEnum
+from typing import Literal
+
+#: Why an attempt failed, as far as retrying goes.
+FailureClass = Literal["user_error", "timeout", "lost_worker", "platform"]
 
 
 class RunState(StrEnum):
@@ -26,8 +30,11 @@ class Reason(StrEnum):
     """Why a run is where it is."""
 
     USER_ERROR = "user_error"
+    #: The notebook said that trying again is of no use.
+    NOT_RETRYABLE = "not_retryable"
     CELL_TIMEOUT = "cell_timeout"
     RUN_TIMEOUT = "run_timeout"
+    QUEUE_TIMEOUT = "queue_timeout"
     WORKER_LOST = "worker_lost"
     KERNEL_DIED = "kernel_died"
     KERNEL_MISSING = "kernel_missing"
@@ -36,13 +43,27 @@ class Reason(StrEnum):
     PUBLISH_CONFLICT = "publish_conflict"
     PLATFORM_ERROR = "platform_error"
     CANCELLED_BY_USER = "cancelled_by_user"
+    #: A newer run of the job took its place (overlap policy `cancel_running` or `latest_only`).
+    SUPERSEDED = "superseded"
+    #: Due while nobody was there to fire it, and not caught up with by policy.
     CATCH_UP = "catch_up"
+    #: Due while the job was paused.
     PAUSED = "paused"
+    #: Due under a schedule that was edited before anybody fired it.
+    EDITED = "edited"
+    #: Due while another run of the job had not ended.
     OVERLAP = "overlap"
 
 
 _NEXT: dict[RunState, frozenset[RunState]] = {
-    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED, RunState.FAILED}),
+    RunState.QUEUED: frozenset(
+        {
+            RunState.RUNNING,
+            RunState.CANCELLED,
+            RunState.FAILED,
+            RunState.SKIPPED,  # a newer run took its place
+        }
+    ),
     RunState.RUNNING: frozenset(
         {
             RunState.QUEUED,  # the lease ran out and an attempt is left
@@ -60,6 +81,18 @@ _NEXT: dict[RunState, frozenset[RunState]] = {
 }
 
 TERMINAL = frozenset(state for state, following in _NEXT.items() if not following)
+
+_CLASSES: dict[FailureClass, frozenset[Reason]] = {
+    "user_error": frozenset({Reason.USER_ERROR, Reason.CHECK_FAILED}),
+    "timeout": frozenset({Reason.CELL_TIMEOUT, Reason.RUN_TIMEOUT}),
+    "lost_worker": frozenset({Reason.WORKER_LOST, Reason.KERNEL_DIED}),
+    "platform": frozenset({Reason.PLATFORM_ERROR}),
+}
+
+
+def failure_class(reason: Reason | None) -> FailureClass | None:
+    """The class that a job's policy retries by; None for what no repetition can mend."""
+    return next((name for name, reasons in _CLASSES.items() if reason in reasons), None)
 
 
 def before(state: RunState) -> frozenset[RunState]:

@@ -3,19 +3,14 @@
 import logging
 from datetime import UTC, datetime
 
-from apscheduler.executors.debug import DebugExecutor
-from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import STATE_RUNNING
-from apscheduler.triggers.interval import IntervalTrigger
 
-from jupyter_orch.ports import Clock, Store
+from jupyter_orch.ports import Clock, ScheduleStore
 from jupyter_orch.scheduler.claiming import POLL, ClaimingJobStore, EnqueueExecutor
 from jupyter_orch.scheduler.enqueue import Freeze
 
 log = logging.getLogger(__name__)
-UPKEEP_SECONDS = 2
-_UPKEEP = "upkeep"
 
 
 class Timer:
@@ -27,7 +22,7 @@ class Timer:
         clock: For `last_tick`.
     """
 
-    def __init__(self, store: Store, freeze: Freeze, clock: Clock) -> None:
+    def __init__(self, store: ScheduleStore, freeze: Freeze, clock: Clock) -> None:
         self._store = store
         self._freeze = freeze
         self._clock = clock
@@ -44,22 +39,10 @@ class Timer:
         """Starts the loop in a thread of its own; what is overdue is handled at once."""
         if self._loop is not None:
             return
-        # It would say each time that upkeep begins and ends.
-        logging.getLogger(f"apscheduler.executors.{_UPKEEP}").setLevel(logging.WARNING)
         loop = _Loop(timezone=UTC)
         claiming = ClaimingJobStore(self._store, self._tick)
         loop.add_jobstore(claiming, "default")
         loop.add_executor(EnqueueExecutor(claiming, self._freeze), "default")
-        loop.add_jobstore(MemoryJobStore(), _UPKEEP)
-        loop.add_executor(DebugExecutor(), _UPKEEP)
-        loop.add_job(
-            self._upkeep,
-            IntervalTrigger(seconds=UPKEEP_SECONDS, timezone=UTC),
-            jobstore=_UPKEEP,
-            executor=_UPKEEP,
-            coalesce=True,
-            misfire_grace_time=None,
-        )
         loop.start()
         self._loop = loop
 
@@ -76,15 +59,6 @@ class Timer:
 
     def _tick(self) -> None:
         self.last_tick = self._clock.now()
-
-    def _upkeep(self) -> None:
-        try:
-            reaped = self._store.reap()
-        except Exception:
-            log.exception("scheduler.upkeep_failed")
-        else:
-            if reaped:
-                log.warning("scheduler.attempts_lost", extra={"count": reaped})
 
 
 class _Loop(BackgroundScheduler):  # type: ignore[misc]

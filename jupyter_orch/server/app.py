@@ -4,10 +4,12 @@ No contents, kernels, sessions or terminals: a lone Jupyter server is a remote s
 """
 
 import asyncio
+import logging
 import os
 import secrets
 import signal
-from collections.abc import Sequence
+import threading
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,10 @@ from jupyter_orch.server.health import HealthHandler, MetricsHandler
 from jupyter_orch.server.identity import SocketIdentity
 from jupyter_orch.server.instance import only_instance
 from jupyter_orch.service import Service
+from jupyter_orch.service.threads import ROLES, Role
 from jupyter_orch.settings import Settings
 
+LOG = logging.getLogger(__name__)
 THREADS = 16  # service calls that may block at a time
 LARGEST_BODY = 16 * 1024 * 1024  # bytes of a request
 
@@ -90,19 +94,22 @@ class OrchServerApp(ServerApp):
         self.log.info("service.stopped")
 
 
-def run(settings: Settings, roots: Sequence[Path]) -> None:
-    """Runs the service of this installation until it is asked to stop.
+def run(settings: Settings, roots: Sequence[Path], roles: Collection[Role] = ROLES) -> None:
+    """Runs the service of this installation, or a part of it, until it is asked to stop.
 
     Raises:
-        Refused: One runs already.
+        Refused: One with an API runs already on this state folder.
         Unavailable: The database or the catalog cannot be opened.
     """
+    os.umask(0o077)
+    if "api" not in roles:
+        _run_silent(settings, roots, roles)
+        return
     from jupyter_orch.wiring import open_service
 
-    os.umask(0o077)
     socket = settings.state_dir / SOCKET
     with only_instance(settings.state_dir, {"version": __version__}):
-        service = open_service(settings, roots)
+        service = open_service(settings, roots, roles)
         app = OrchServerApp.instance(config=_config(settings, socket))
         app.service, app.settings = service, settings
         try:
@@ -110,6 +117,23 @@ def run(settings: Settings, roots: Sequence[Path]) -> None:
             app.start()
         finally:
             socket.unlink(missing_ok=True)
+
+
+def _run_silent(settings: Settings, roots: Sequence[Path], roles: Collection[Role]) -> None:
+    """Schedules or executes beside the API of another process; any number of these may run."""
+    from jupyter_orch.wiring import open_service
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    service = open_service(settings, roots, roles)
+    service.start()
+    LOG.info("service.ready roles=%s pid=%s", ",".join(sorted(roles)), os.getpid())
+    stopped.wait()
+    LOG.info("service.stopping")
+    service.close()
+    LOG.info("service.stopped")
 
 
 def _config(settings: Settings, socket: Path) -> Config:

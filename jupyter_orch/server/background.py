@@ -4,13 +4,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_orch.client import Client
 from jupyter_orch.domain.errors import OrchError, Unavailable
 from jupyter_orch.server.instance import LOG, running
+from jupyter_orch.service.threads import ROLES, Role
 from jupyter_orch.settings import Settings, private_folder
 
 LONGEST_START = 90.0  # seconds; the first start makes the database and the catalog
@@ -28,7 +29,7 @@ class Started:
     fresh: bool
 
 
-def start(settings: Settings, roots: Sequence[Path]) -> Started:
+def start(settings: Settings, roots: Sequence[Path], roles: Collection[Role] = ROLES) -> Started:
     """Starts the service in a session of its own and waits until it is healthy.
 
     Raises:
@@ -40,7 +41,7 @@ def start(settings: Settings, roots: Sequence[Path]) -> Started:
         return Started(pid=int(facts.get("pid", 0)), log=log, fresh=False)
     private_folder(settings.state_dir)
     _put_aside(log)
-    command = [sys.executable, "-m", "jupyter_orch.cli", "up"]
+    command = [sys.executable, "-m", "jupyter_orch.cli", "up", "--role", ",".join(sorted(roles))]
     for root in roots:
         command += ["--root", str(root)]
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as sink:

@@ -6,7 +6,7 @@ from jupyter_orch.service.notebooks import Notebooks
 from jupyter_orch.service.runs import Runs
 from jupyter_orch.service.system import System
 from jupyter_orch.service.tables import Tables
-from jupyter_orch.service.threads import Timer, Worker
+from jupyter_orch.service.threads import Chores, Timer, Worker
 
 DRAIN_SECONDS = 20.0  # that running attempts get when the service is asked to stop
 
@@ -25,12 +25,14 @@ class Service:
         timer: Timer,
         worker: Worker,
         *,
+        chores: Chores,
         notebooks: Notebooks,
         clock: Clock,
     ) -> None:
         self._store = store
         self._timer = timer
         self._worker = worker
+        self._chores = chores
         self.ledger = store
         self.notebooks = notebooks
         self.jobs = Jobs(store, artifacts, notebooks, clock, timer=timer, worker=worker)
@@ -39,14 +41,16 @@ class Service:
         self.system = System(store, warehouse, notebooks, clock, timer=timer, worker=worker)
 
     def start(self) -> None:
-        """Starts the scheduler and the worker."""
+        """Starts the parts that this process has a role for."""
         self._worker.start()
         self._timer.start()
+        self._chores.start()
 
     def close(self) -> None:
         """Stops firing, lets attempts end for a while, and closes the database."""
         try:
             self._timer.stop()
             self._worker.stop(DRAIN_SECONDS)
+            self._chores.stop()
         finally:
             self._store.close()

@@ -25,6 +25,8 @@ _PLAIN = (
     "job_version",
     "run_key",
     "kind",
+    "trigger_id",
+    "backfill_id",
     "parameters",
     "notebook",
     "notebook_sha256",
@@ -34,6 +36,7 @@ _PLAIN = (
     "cells_total",
     "skipped_count",
     "cancel_requested",
+    "pinned",
     "created_by",
 )
 _INSTANTS = (
@@ -124,8 +127,20 @@ def run_row(run: Run) -> dict[str, Any]:
         "error": to_json(run.error),
         "policies": asdict(run.policies),
         "overlap": run.policies.overlap,
+        "max_parallel": run.policies.max_parallel,
+        "pool": run.policies.pool,
+        "priority": run.policies.priority,
+        "queue_until": _after(run, run.policies.queue_timeout_seconds, start=run.not_before),
+        "late_at": _after(run, run.policies.late_after_seconds, start=run.logical_time),
         "rerun_of": run.rerun_of,
     }
+
+
+def _after(run: Run, seconds: float | None, *, start: datetime) -> int | None:
+    """So many seconds after `start`, for a run that waits."""
+    if seconds is None or run.state is not RunState.QUEUED:
+        return None
+    return micros(start) + int(seconds * 1_000_000)
 
 
 def error_from(value: Any) -> RunError | None:

@@ -61,6 +61,7 @@ job = sa.Table(
     _instant("updated_at"),
     sa.UniqueConstraint("team_id", "name"),
     sa.Index("ix_job_list", "team_id", "name_key", "id"),
+    sa.Index("ix_job_notebook", "team_id", "notebook"),
 )
 
 job_version = sa.Table(
@@ -98,6 +99,8 @@ run = sa.Table(
     sa.Column("job_version", sa.Integer(), nullable=True),
     _text("run_key"),
     _text("kind"),
+    sa.Column("trigger_id", sa.String(64), nullable=True),
+    sa.Column("backfill_id", _ID, nullable=True),
     _text("state"),
     _text("reason", nullable=True),
     _json("error", nullable=True),
@@ -110,8 +113,15 @@ run = sa.Table(
     _text("notebook_sha256"),
     _text("kernel", nullable=True),
     _json("policies"),
-    #: Policy `overlap` once more, for the query that claims.
+    #: Some policies once more, for the queries that claim and sweep.
     _text("overlap"),
+    sa.Column("max_parallel", sa.Integer(), nullable=True),
+    sa.Column("pool", sa.Text(), nullable=False, server_default="default"),
+    sa.Column("priority", sa.Integer(), nullable=False, server_default="0"),
+    #: When a run that still waits fails for it.
+    _instant("queue_until", nullable=True),
+    #: When a run that still waits is late; absent: never, or told already.
+    _instant("late_at", nullable=True),
     sa.Column("attempt", sa.Integer(), nullable=False),
     _text("owner", nullable=True),
     _instant("lease_until", nullable=True),
@@ -122,6 +132,7 @@ run = sa.Table(
     _instant("skipped_last", nullable=True),
     sa.Column("rerun_of", _ID, nullable=True),
     sa.Column("cancel_requested", sa.Boolean(), nullable=False),
+    sa.Column("pinned", sa.Boolean(), nullable=False, server_default=sa.false()),
     _text("created_by"),
     _instant("created_at"),
     _instant("started_at", nullable=True),
@@ -152,7 +163,23 @@ def in_state(runs: sa.FromClause, *states: RunState) -> sa.ColumnElement[bool]:
 
 for _name, _columns, _where in (
     ("ix_run_queue", (run.c.not_before, run.c.id), in_state(run, RunState.QUEUED)),
+    (
+        "ix_run_claim",
+        (run.c.priority.desc(), run.c.not_before, run.c.id),
+        in_state(run, RunState.QUEUED),
+    ),
     ("ix_run_active", (run.c.job_id, run.c.state), in_state(run, *ACTIVE)),
+    ("ix_run_lease", (run.c.lease_until,), in_state(run, *HELD)),
+    ("ix_run_pool", (run.c.team_id, run.c.pool), in_state(run, *ACTIVE)),
+    ("ix_run_queue_until", (run.c.queue_until,), run.c.queue_until.is_not(None)),
+    ("ix_run_late", (run.c.late_at,), run.c.late_at.is_not(None)),
+    ("ix_run_backfill", (run.c.backfill_id, run.c.id), run.c.backfill_id.is_not(None)),
+    (
+        "ix_run_interval",
+        (run.c.job_id, run.c.trigger_id, run.c.logical_time),
+        run.c.trigger_id.is_not(None),
+    ),
+    ("ix_run_ended", (run.c.ended_at,), run.c.ended_at.is_not(None)),
 ):
     sa.Index(_name, *_columns, sqlite_where=_where, postgresql_where=_where)
 
@@ -218,4 +245,69 @@ worker = sa.Table(
     sa.Column("slots", sa.Integer(), nullable=False),
     sa.Column("busy", sa.Integer(), nullable=False),
     _instant("last_seen"),
+)
+
+#: Slots that limit how many runs go on; a pool without a row has none.
+pool = sa.Table(
+    "pool",
+    metadata,
+    sa.Column("team_id", sa.Text(), primary_key=True),
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("slots", sa.Integer(), nullable=True),
+)
+
+backfill = sa.Table(
+    "backfill",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    _text("team_id"),
+    #: No foreign key: history outlives the job.
+    sa.Column("job_id", _ID, nullable=False),
+    _text("job_name"),
+    sa.Column("job_version", sa.Integer(), nullable=False),
+    _json("trigger"),
+    _instant("first"),
+    _instant("last"),
+    _text("only"),
+    sa.Column("newest_first", sa.Boolean(), nullable=False),
+    sa.Column("concurrency", sa.Integer(), nullable=False),
+    sa.Column("priority", sa.Integer(), nullable=False),
+    _json("parameters"),
+    _text("notebook_sha256", nullable=True),
+    _text("state"),
+    sa.Column("planned", sa.Integer(), nullable=False),
+    _instant("cursor", nullable=True),
+    _text("created_by"),
+    _instant("created_at"),
+    _instant("ended_at", nullable=True),
+    sa.Index("ix_backfill_job", "job_id", "id"),
+    sa.Index("ix_backfill_team", "team_id", "id"),
+)
+sa.Index(
+    "ix_backfill_running",
+    backfill.c.id,
+    sqlite_where=backfill.c.state == sa.literal_column("'running'"),
+    postgresql_where=backfill.c.state == sa.literal_column("'running'"),
+)
+
+#: The outbox: written in the transaction of what it tells about, deleted once it is sent.
+notice = sa.Table(
+    "notice",
+    metadata,
+    sa.Column("id", _COUNTER, primary_key=True, autoincrement=True),
+    _text("team_id"),
+    _text("kind"),
+    sa.Column("job_id", _ID, nullable=True),
+    _text("job_name"),
+    #: No foreign key: what is told may outlive the run's row.
+    sa.Column("run_id", _ID, nullable=False),
+    _text("target"),
+    _json("facts"),
+    _instant("created_at"),
+    #: When it may be sent (again); while one sends it, when others may try.
+    _instant("not_before"),
+    sa.Column("tries", sa.Integer(), nullable=False),
+    _text("last_error", nullable=True),
+    sa.Index("ix_notice_due", "not_before"),
+    sa.UniqueConstraint("run_id", "kind", "target"),
 )

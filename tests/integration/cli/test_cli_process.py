@@ -111,3 +111,21 @@ def test_start_leaves_no_child_of_ours(unserved) -> None:
     pid = int(running(unserved.state_dir)["pid"])
     assert os.getsid(pid) == pid
     assert unserved.shell("down").returncode == 0
+
+
+def test_roles_are_shared_by_processes(unserved) -> None:
+    """One process answers, another executes; an unknown role is named, and neither is lost."""
+    assert unserved.shell("up", "--role", "api,cook").returncode == 2
+    assert unserved.shell("up", "--role", "worker", "--detach").returncode == 2
+    unserved.start("--role", "api,scheduler")
+    assert unserved.json("status")["workers"] == []
+    unserved.write("hello.ipynb", "print('hello')")
+    unserved.json("schedule", "hello.ipynb")
+    run = unserved.json("run", "hello")
+    worker = unserved.beside("--role", "worker")
+    try:
+        assert unserved.ended(run["id"])["state"] == "succeeded"
+        assert len(unserved.json("status")["workers"]) == 1
+    finally:
+        worker.terminate()
+        assert worker.wait(60) == 0

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from store_kit import SystemClock, add_job, claim, every, run_of, spec_of
+from store_kit import SystemClock, add_job, every, spec_of
 
 from jupyter_orch.domain.errors import Unavailable
 from jupyter_orch.domain.ids import DEFAULT_TEAM
@@ -76,17 +76,10 @@ def test_a_save_by_another_process_is_found_without_a_wake(store: SqlStore, time
     until(lambda: runs(store, RunState.QUEUED) == 1)
 
 
-def test_inv4_the_timer_reaps_lost_attempts(store: SqlStore, timer: Timer) -> None:
-    """Nobody has to ask: the run is queued again by itself."""
-    store.add_run(run_of())
-    until(lambda: bool(claim(store, lease=0.01)))
-    until(lambda: runs(store, RunState.QUEUED) == 1)
-
-
 def test_inv8_the_loop_survives_whatever_is_raised(store: SqlStore, timer: Timer) -> None:
     """A database that fails in every call for a while costs nothing but time."""
     until(lambda: timer.last_tick is not None)
-    methods = ("wake_up", "next_due", "reap")
+    methods = ("wake_up", "next_due")
     failed = {name: threading.Event() for name in methods}
 
     def failing(name: str):
@@ -98,10 +91,8 @@ def test_inv8_the_loop_survives_whatever_is_raised(store: SqlStore, timer: Timer
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, "wake_up", failing("wake_up"))
-        patch.setattr(store, "reap", failing("reap"))
         timer.wake()
         assert failed["wake_up"].wait(PATIENCE)
-        assert failed["reap"].wait(PATIENCE)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, "next_due", failing("next_due"))
         assert failed["next_due"].wait(PATIENCE)
