@@ -18,6 +18,7 @@ from jupyter_orch.domain.model import (
     Backfill,
     Change,
     Job,
+    JobListState,
     JobSpec,
     JobSummary,
     Notice,
@@ -105,10 +106,15 @@ class JobStore(Protocol):
         *,
         search: str = "",
         notebook: str | None = None,
+        state: JobListState | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> Page[JobSummary]:
         """Jobs by name; `search` matches a part of the name, without case."""
+        ...
+
+    def failing(self, team: TeamId) -> int:
+        """How many jobs are failing."""
         ...
 
 
@@ -508,7 +514,9 @@ class Warehouse(Protocol):
         """Drops branches, staging tables and files of an attempt; safe to repeat."""
         ...
 
-    def tables(self) -> tuple[TableInfo, ...]: ...
+    def tables(self, *, cursor: str | None = None, limit: int = 50) -> Page[TableInfo]:
+        """Tables by name; only those of the page are looked into."""
+        ...
 
     def versions(
         self, table: str, *, cursor: str | None = None, limit: int = 50

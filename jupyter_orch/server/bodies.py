@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from jupyter_orch.domain.model import Attempt, Change, Job, Json, Run, Trigger
-from jupyter_orch.domain.outputs import TableInfo, TableVersion
+from jupyter_orch.domain.outputs import TableVersion
 from jupyter_orch.ports import WorkerInfo
 
 
@@ -126,13 +126,6 @@ class Log:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tables:
-    """Answer of `GET /tables`."""
-
-    items: tuple[TableInfo, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Column:
     """A column of a preview."""
 
@@ -158,11 +151,13 @@ class Changes:
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Runs that have not ended."""
+    """Runs that have not ended, and jobs that are failing."""
 
     queued: int
     running: int
     publishing: int
+    #: Jobs whose run that ended last failed.
+    failing: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ def test_first_version_makes_the_table_with_its_rows_and_its_run(lake: Lake) -> 
     """A table that does not exist appears with rows, tag and provenance in one version."""
     staged, who = lake.stage(TABLE, days("2013-01-01", 1, 2))
     assert staged.branch is None
-    assert lake.warehouse.tables() == ()
+    assert lake.warehouse.tables().items == ()
     version = lake.warehouse.publish(staged, who)
     assert (version.table, version.rows, version.total_rows) == (TABLE, 2, 2)
     assert (version.run_id, version.job_name, version.user) == (who.run_id, "flights", "ada")
@@ -268,7 +268,7 @@ def test_an_unreadable_table_hides_no_other(lake: Lake) -> None:
     metadata = lake.settings.warehouse.location / "analytics" / "other" / "metadata"
     for file in metadata.glob("*.json"):
         file.unlink()
-    found = {info.name: info.total_rows for info in lake.warehouse.tables()}
+    found = {info.name: info.total_rows for info in lake.warehouse.tables().items}
     assert found == {TABLE: 1, "analytics.other": None}
 
 
