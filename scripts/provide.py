@@ -1,13 +1,14 @@
-"""Provides the system's part of the tests: Chromium, Maven. Names what it may not install.
+"""Provides the system's part of the tests: Chromium, Maven, PostgreSQL.
 
-Nothing is asked. As root on Debian missing packages come by apt; else the tests that need them are
-skipped, by name.
+Names what it may not install. Nothing is asked. As root on Debian missing packages come by apt;
+else the tests that need them are skipped, by name.
 """
 
 import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 from install import stop
 from trino_parts import TRINO_VERSION, Missing, cache_folder, java, server
@@ -22,15 +23,20 @@ class Part:
     programs: tuple[str, ...]
     package: str
     without: str
+    #: Where its programs lie when they are not on the path, as a pattern below `/`.
+    beside: str = ""
 
     def found(self) -> bool:
         """Whether one of its programs can be started."""
-        return any(shutil.which(program) for program in self.programs)
+        folders = [str(path) for path in Path("/").glob(self.beside)] if self.beside else []
+        path = os.pathsep.join([os.environ.get("PATH", os.defpath), *folders])
+        return any(shutil.which(program, path=path) for program in self.programs)
 
 
 PARTS = (
     Part(("chromium", "chromium-browser", "google-chrome"), "chromium", "the browser's tests"),
     Part(("mvn",), "maven", "the tests against a real Trino"),
+    Part(("initdb",), "postgresql", "the tests on PostgreSQL", beside="usr/lib/postgresql/*/bin"),
 )
 
 

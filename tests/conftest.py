@@ -13,7 +13,7 @@ import pytest
 HERE = Path(__file__).parent
 ALLOWED_SKIPS = HERE / "allowed_skips.txt"
 #: What the product stands on: a run without these proves nothing.
-NEVER_SKIPPED = ("trino", "chromium", "browser", "papermill")
+NEVER_SKIPPED = ("trino", "chromium", "browser", "papermill", "postgresql")
 #: Folders of a person's Jupyter, each replaced by an empty one.
 PRIVATE_FOLDERS = (
     "JUPYTER_CONFIG_DIR",
@@ -26,8 +26,7 @@ PRIVATE_FOLDERS = (
 STRAY_SECONDS = 5
 STATE = "JUPYTER_ORCH__STATE__DIR"
 
-if (HERE / "trino_fixture.py").exists():
-    pytest_plugins = ["trino_fixture"]
+pytest_plugins = ["postgres_fixture", "trino_fixture"]
 
 
 # --------------------------------------------------------------------------- isolation

@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -16,12 +16,12 @@ from sqlalchemy.exc import (
     DataError,
     DBAPIError,
     IntegrityError,
-    NoSuchModuleError,
     ProgrammingError,
 )
 
 from jupyter_orch.domain.errors import BadInput, Unavailable
 from jupyter_orch.settings import private_folder
+from jupyter_orch.store import postgres
 from jupyter_orch.store.rows import instant
 
 BUSY_SECONDS = 30.0
@@ -31,51 +31,61 @@ _NETWORK = re.compile(
     r"|fuse\.(sshfs|s3fs|glusterfs|ceph\S*|rclone|gcsfuse|mount-s3)"
 )
 _BEGIN = "jupyter_orch_begin"
+#: Answers microseconds since 1970.
+Clock = Callable[[], int]
+
+
+def wall_clock() -> int:
+    """The wall clock, in microseconds."""
+    return time.time_ns() // 1000
 
 
 class Database:
-    """Connections to one database, SQLite or PostgreSQL.
+    """Connections to one database, SQLite or PostgreSQL; `open_database` makes it.
 
-    Raises:
-        BadInput: The URL cannot be used, or names a file on a network file system.
-        Unavailable: The database cannot be opened.
+    Args:
+        engine: Connects.
+        clock: Microseconds since 1970, for SQLite, which lives in this process.
+        secret: What no error repeats.
     """
 
-    def __init__(self, url: str) -> None:
-        try:
-            parsed = sa.make_url(url)
-            self._sqlite = parsed.get_backend_name() == "sqlite"
-            if self._sqlite:
-                _prepare_file(parsed.database or "")
-            arguments = {"timeout": BUSY_SECONDS} if self._sqlite else {}
-            self.engine = sa.create_engine(parsed, connect_args=arguments, pool_pre_ping=False)
-        except (ArgumentError, NoSuchModuleError, ImportError) as error:
-            raise BadInput(
-                f"The database URL cannot be used: {error}.",
-                field="state.url",
-                hint="For example sqlite:////home/me/orch/state.db.",
-            ) from error
-        if self._sqlite:
-            sa.event.listen(self.engine, "connect", _configure_sqlite)
-            sa.event.listen(self.engine, "begin", _begin_sqlite)
-        self._writer = self.engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+    def __init__(self, engine: sa.Engine, *, clock: Clock = wall_clock, secret: str = "") -> None:
+        self.engine = engine
+        self.sqlite = engine.dialect.name == "sqlite"
+        self._clock = clock
+        self._secret = secret
+        if self.sqlite:
+            sa.event.listen(engine, "connect", _configure_sqlite)
+            sa.event.listen(engine, "begin", _begin_sqlite)
+            self._reader = engine
+            self._writer = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        else:
+            sa.event.listen(engine, "connect", postgres.configure)
+            self._reader = engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            self._writer = engine.execution_options(isolation_level="READ COMMITTED")
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction that sees one state of the database and changes nothing."""
-        with _translated(), self.engine.begin() as connection:
+        with self._translated(), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A transaction that changes something; SQLite lets one of them in at a time."""
-        with _translated(), self._writer.begin() as connection:
+        """A transaction that changes something.
+
+        SQLite lets one of them in at a time; on PostgreSQL each statement sees what is committed
+        when it begins, and rows that it needs as they are have to be locked.
+        """
+        with self._translated(), self._writer.begin() as connection:
             yield connection
 
     def now(self, connection: sa.Connection) -> int:
         """The database's clock, in microseconds; SQLite lives in this process and has ours."""
-        if self._sqlite:
-            return time.time_ns() // 1000
+        if self.sqlite:
+            return self._clock()
         seconds = sa.extract("epoch", sa.func.clock_timestamp())
         return int(connection.execute(sa.select(seconds * 1_000_000)).scalar_one())
 
@@ -87,45 +97,114 @@ class Database:
         self, connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]
     ) -> bool:
         """Inserts the row unless any unique key already has it; says whether it did."""
-        insert = sqlite.insert if self._sqlite else postgresql.insert
-        statement = insert(table).on_conflict_do_nothing().returning(sa.literal(1))
+        statement = self._insert(table).on_conflict_do_nothing().returning(sa.literal(1))
         return connection.execute(statement, row).first() is not None
+
+    def insert_all_or_leave(
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
+    ) -> list[str]:
+        """Inserts the rows that no unique key has yet; answers their ids."""
+        statement = self._insert(table).on_conflict_do_nothing().returning(table.c.id)
+        return list(connection.execute(statement, rows).scalars()) if rows else []
 
     def upsert(
         self, connection: sa.Connection, table: sa.Table, key: str, row: Mapping[str, Any]
     ) -> None:
         """Inserts the row, or overwrites the one with the same `key`."""
-        insert = sqlite.insert if self._sqlite else postgresql.insert
         values = {name: value for name, value in row.items() if name != key}
         connection.execute(
-            insert(table)
+            self._insert(table)
             .values(**row)
             .on_conflict_do_update(index_elements=[table.c[key]], set_=values)
         )
 
+    def _insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+        return sqlite.insert(table) if self.sqlite else postgresql.insert(table)
+
     def lock_schema(self, connection: sa.Connection) -> None:
         """Lets one process at a time migrate; SQLite's write transaction does so already."""
-        if not self._sqlite:
+        if not self.sqlite:
+            postgres.allow_migration(connection)
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(0x6F726368)))
 
     def close(self) -> None:
         """Closes every connection."""
         self.engine.dispose()
 
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except IntegrityError:
+            raise  # ours to mend
+        except DataError as error:
+            raise BadInput(f"A value cannot be stored: {self._said(error)}.") from error
+        except ProgrammingError as error:
+            if not postgres.lacks_right(error):
+                raise  # ours to answer for
+            raise Unavailable(
+                f"The database's user has not enough rights: {self._said(error)}.",
+                hint="It must own the database, or have CREATE on its schema.",
+            ) from error
+        except (DBAPIError, sa.exc.TimeoutError) as error:
+            raise Unavailable(
+                f"The database cannot be used: {self._said(error)}.",
+                hint="See `jupyter orch doctor`.",
+            ) from error
+        except UnicodeEncodeError as error:
+            raise BadInput(
+                f"The text {error.object!a} cannot be stored: it is not Unicode."
+            ) from error
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (IntegrityError, DataError, ProgrammingError):
-        raise  # ours to mend, or to answer for
-    except (DBAPIError, sa.exc.TimeoutError) as error:
+    def _said(self, error: Exception) -> str:
+        """The driver's words, on one line and without the password."""
         cause = error.orig if isinstance(error, DBAPIError) else error
-        raise Unavailable(
-            f"The database cannot be used: {cause}.", hint="See `jupyter orch doctor`."
-        ) from error
-    except UnicodeEncodeError as error:
-        raise BadInput(f"The text {error.object!a} cannot be stored: it is not Unicode.") from error
+        words = " ".join(str(cause).split()).rstrip(".")
+        return words.replace(self._secret, "***") if self._secret else words
+
+
+def open_database(url: str, *, clock: Clock = wall_clock) -> Database:
+    """The database at a SQLAlchemy URL; PostgreSQL by psycopg 3, whichever driver it names.
+
+    Raises:
+        BadInput: The URL cannot be used, or names a file on a network file system.
+        Unavailable: The file cannot be opened.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        _prepare_file(parsed.database or "")
+        made = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+        return Database(made, clock=clock)
+    made = sa.create_engine(
+        parsed,
+        connect_args=postgres.connect_arguments(parsed),
+        pool_pre_ping=True,  # a server that was started anew costs no request
+    )
+    return Database(made, secret=str(parsed.password or parsed.query.get("password") or ""))
+
+
+def _parse(url: str) -> sa.URL:
+    """The URL, with our driver. No error repeats it: it may hold a password."""
+    if url.startswith("postgres://"):
+        url = url.replace("postgres", "postgresql", 1)
+    hint = (
+        "For example sqlite:////home/me/orch/state.db, or postgresql://me@db.example.com/orch; "
+        "in a password `@`, `/`, `:` and `%` are written as %40, %2F, %3A and %25."
+    )
+    try:
+        parsed = sa.make_url(url)
+    except (ArgumentError, ValueError):
+        raise BadInput(
+            "The database URL cannot be used: it is not a URL.", field="state.url", hint=hint
+        ) from None
+    kind = parsed.get_backend_name()
+    if kind not in {"sqlite", "postgresql"}:
+        raise BadInput(
+            f"The database URL cannot be used: {kind!r} is neither sqlite nor postgresql.",
+            field="state.url",
+            hint=hint,
+        )
+    return parsed.set(drivername="sqlite") if kind == "sqlite" else postgres.driven(parsed)
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:

@@ -146,12 +146,13 @@ class SqlJobs:
         """Removes the job and its triggers; queued runs are cancelled, history stays."""
         with self._database.writing() as connection:
             _fetch(connection, job_id)
+            # First: it waits for a wake-up that is making the job's last run.
+            connection.execute(sa.delete(job).where(job.c.id == job_id))
             queued = sa.select(run.c.id).where(
                 run.c.job_id == job_id, in_state(run, RunState.QUEUED)
             )
             waiting = connection.execute(queued).scalars().all()
             cancel_queued(connection, waiting, at=self._database.now(connection))
-            connection.execute(sa.delete(job).where(job.c.id == job_id))
             record(connection, "job", [job_id])
 
     def get_job(self, team: TeamId, key: str) -> Job:
@@ -178,7 +179,7 @@ class SqlJobs:
             NotFound: No such job.
         """
         with self._database.reading() as connection:
-            return summarise(connection, [_fetch(connection, job_id)])[0]
+            return summarise(connection, [_fetch(connection, job_id, lock=False)])[0]
 
     def list_jobs(
         self,
@@ -214,9 +215,9 @@ class SqlJobs:
             return connection.execute(statement).scalar_one()
 
 
-def _fetch(connection: sa.Connection, job_id: JobId) -> Job:
-    statement = current_jobs().where(job.c.id == job_id).with_for_update(of=job)
-    row = connection.execute(statement).first()
+def _fetch(connection: sa.Connection, job_id: JobId, *, lock: bool = True) -> Job:
+    statement = current_jobs().where(job.c.id == job_id)
+    row = connection.execute(statement.with_for_update(of=job) if lock else statement).first()
     if row is None:
         raise NotFound(f"There is no job {job_id}.")
     return job_from(row)

@@ -43,13 +43,16 @@ def same_run(connection: sa.Connection, wanted: Run) -> Run:
     return run_from(found)
 
 
-def fetch_run(connection: sa.Connection, run_id: RunId, team: TeamId | None = None) -> Run:
-    """The run with this id, for update where the database can.
+def fetch_run(
+    connection: sa.Connection, run_id: RunId, team: TeamId | None = None, *, lock: bool = True
+) -> Run:
+    """The run with this id; with `lock` nobody else changes it before this transaction ends.
 
     Raises:
         NotFound: No such run, or another team's.
     """
-    row = connection.execute(sa.select(run).where(run.c.id == run_id).with_for_update()).first()
+    statement = sa.select(run).where(run.c.id == run_id)
+    row = connection.execute(statement.with_for_update() if lock else statement).first()
     if row is None or (team is not None and row.team_id != team):
         raise NotFound(f"There is no run {run_id}.")
     return run_from(row)
@@ -69,7 +72,7 @@ class SqlRuns:
     def get_run(self, team: TeamId, run_id: RunId) -> Run:
         """The run with this id."""
         with self._database.reading() as connection:
-            return fetch_run(connection, run_id, team)
+            return fetch_run(connection, run_id, team, lock=False)
 
     def list_runs(
         self,

@@ -1,6 +1,7 @@
 """Brings a database to the schema of this code, or refuses to touch a newer one."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -8,12 +9,21 @@ import sqlalchemy as sa
 from jupyter_orch._version import __version__
 from jupyter_orch.domain.errors import Unavailable
 from jupyter_orch.store.engine import Database
+from jupyter_orch.store.postgres import sort_by_bytes
 from jupyter_orch.store.tables import schema_info
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def migrate(database: Database) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Migration:
+    """What became of a schema: revisions before and after; None before the first one."""
+
+    before: str | None
+    after: str
+
+
+def migrate(database: Database) -> Migration:
     """Runs the migrations that are missing; one process at a time, all of them or none.
 
     Raises:
@@ -23,7 +33,10 @@ def migrate(database: Database) -> None:
         database.lock_schema(connection)
         if sa.inspect(connection).has_table(schema_info.name):
             _check_code(connection)
-        _upgrade(connection)
+        done = _upgrade(connection)
+        if done.before != done.after and not database.sqlite:
+            sort_by_bytes(connection)
+        return done
 
 
 def _check_code(connection: sa.Connection) -> None:
@@ -31,11 +44,11 @@ def _check_code(connection: sa.Connection) -> None:
     if _numbers(needed) > _numbers(__version__):
         raise Unavailable(
             f"The database needs jupyter_orch {needed} or newer; this is {__version__}.",
-            hint="Upgrade jupyter_orch.",
+            hint=f"pip install --upgrade 'jupyter-orch>={needed}'",
         )
 
 
-def _upgrade(connection: sa.Connection) -> None:
+def _upgrade(connection: sa.Connection) -> Migration:
     from alembic import command
     from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
@@ -45,13 +58,16 @@ def _upgrade(connection: sa.Connection) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     scripts = ScriptDirectory.from_config(config)
+    head = str(scripts.get_current_head())
     current = MigrationContext.configure(connection).get_current_revision()
     known = {script.revision for script in scripts.walk_revisions()}
-    # A newer, compatible code has been here: it has expanded the schema, and left it usable.
-    if current == scripts.get_current_head() or (current is not None and current not in known):
-        return
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    if current is not None and current not in known:
+        # A newer, compatible code has been here: it has expanded the schema, and left it usable.
+        return Migration(before=current, after=current)
+    if current != head:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return Migration(before=current, after=head)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from jupyter_orch.store.changes import SqlChanges
-from jupyter_orch.store.engine import Database
+from jupyter_orch.store.engine import Clock, Database, open_database, wall_clock
 from jupyter_orch.store.jobs import SqlJobs
 from jupyter_orch.store.ledger import SqlLedger
 from jupyter_orch.store.runs import SqlRuns
@@ -14,20 +14,26 @@ from jupyter_orch.store.schema import migrate
 class SqlStore(SqlJobs, SqlRuns, SqlLedger, SqlSchedule, SqlChanges):
     """The one database; safe from many threads and many processes.
 
+    Opening it brings it to this code's schema; `migration` says what was done.
+
     Args:
         url: SQLAlchemy URL, e.g. `sqlite:////home/me/orch/state.db`.
+        clock: Microseconds since 1970 in place of the wall clock, for simulations on SQLite.
 
     Raises:
         BadInput: The URL cannot be used (field `state.url`).
         Unavailable: The database cannot be opened, or needs newer code.
     """
 
-    def __init__(self, url: str) -> None:
-        self._database = Database(url)
+    def __init__(self, url: str, *, clock: Clock = wall_clock) -> None:
+        self._begin(open_database(url, clock=clock))
+
+    def _begin(self, database: Database) -> None:
+        self._database = database
         try:
-            migrate(self._database)
+            self.migration = migrate(database)
         except BaseException:
-            self._database.close()
+            database.close()
             raise
 
     def now(self) -> datetime:

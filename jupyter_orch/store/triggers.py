@@ -66,7 +66,8 @@ def restart(
     reason: Reason,
 ) -> None:
     """Gives a trigger a new due instant; the ones that passed become one skipped row."""
-    row = connection.execute(sa.select(trigger).where(*_is(owner, spec))).one()
+    # Locked: a wake-up that is firing it has to end first, or an instant would get two rows.
+    row = connection.execute(sa.select(trigger).where(*_is(owner, spec)).with_for_update()).one()
     now = database.instant(connection)
     values: dict[str, Any] = {"next_due": maybe_micros(next_due)}
     if row.next_due is not None:

@@ -5,19 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_orch.store.memory import MemoryStore
 from jupyter_orch.store.sql import SqlStore
 
 
-@pytest.fixture(params=["sqlite"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """URL of an empty database."""
-    assert request.param == "sqlite"
-    return f"sqlite:///{tmp_path / 'state.db'}"
-
-
-@pytest.fixture
-def store(store_url: str) -> Iterator[SqlStore]:
+@pytest.fixture(params=["sqlite", "postgresql", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
     """An empty store."""
-    opened = SqlStore(store_url)
+    if request.param == "memory":
+        opened: SqlStore = MemoryStore()
+    elif request.param == "postgresql":
+        opened = SqlStore(request.getfixturevalue("postgresql_url"))
+    else:
+        opened = SqlStore(f"sqlite:///{tmp_path / 'state.db'}")
     yield opened
     opened.close()

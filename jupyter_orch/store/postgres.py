@@ -1,0 +1,94 @@
+"""What is special about PostgreSQL: its driver, its time limits, its errors."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from jupyter_orch.domain.errors import BadInput
+
+DRIVER = "postgresql+psycopg"
+#: No transaction outlives this: a client that was frozen in one loses its locks.
+TRANSACTION_SECONDS = 4
+STATEMENT_SECONDS = 30
+#: A migration may rewrite a table, and the next process waits for it.
+MIGRATION_SECONDS = 600
+_CONNECT = {
+    "application_name": "jupyter_orch",
+    "connect_timeout": 5,  # seconds
+    # A server that vanished without a word is noticed: seconds, seconds, tries, milliseconds.
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+_MISSING_RIGHT = "42501"
+
+
+def driven(url: sa.URL) -> sa.URL:
+    """The URL with our driver, whichever it names.
+
+    Raises:
+        BadInput: The driver is not installed.
+    """
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        raise BadInput(
+            f"PostgreSQL needs a driver that cannot be loaded: {error}.",
+            field="state.url",
+            hint="pip install 'jupyter-orch[postgres]'",
+        ) from error
+    return url.set(drivername=DRIVER)
+
+
+def connect_arguments(url: sa.URL) -> dict[str, Any]:
+    """What the driver is told, unless the URL says it."""
+    return {name: value for name, value in _CONNECT.items() if name not in url.query}
+
+
+def configure(connection: Any, _record: object) -> None:
+    """Limits of a new connection; not in its start-up packet, which poolers refuse."""
+    limits = {
+        "idle_in_transaction_session_timeout": TRANSACTION_SECONDS,
+        "lock_timeout": TRANSACTION_SECONDS,
+        "statement_timeout": STATEMENT_SECONDS,
+    }
+    sets = "; ".join(f"SET {name} = '{seconds}s'" for name, seconds in limits.items())
+    connection.autocommit = True
+    connection.execute(sets)
+    connection.autocommit = False
+
+
+def allow_migration(connection: sa.Connection) -> None:
+    """Gives this transaction the time that a migration needs."""
+    for name in ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout"):
+        connection.exec_driver_sql(f"SET LOCAL {name} = '{MIGRATION_SECONDS}s'")
+
+
+def sort_by_bytes(connection: sa.Connection) -> None:
+    """Makes every text column compare by its bytes, as SQLite's do.
+
+    Pages by name then mean the same on each server, whatever its language, and no index breaks
+    when the operating system's rules for sorting change.
+    """
+    columns = connection.exec_driver_sql(
+        "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)"
+        " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+        " JOIN pg_collation o ON o.oid = a.attcollation"
+        " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'"
+        " AND a.attnum > 0 AND NOT a.attisdropped AND o.collname = 'default'"
+        " ORDER BY c.relname, a.attnum"
+    ).all()
+    quote = connection.dialect.identifier_preparer.quote
+    tables: dict[str, list[str]] = {}
+    for table, column, kind in columns:
+        change = f'ALTER COLUMN {quote(column)} TYPE {kind} COLLATE "C"'
+        tables.setdefault(table, []).append(change)
+    for table, changes in tables.items():
+        connection.exec_driver_sql(f"ALTER TABLE {quote(table)} {', '.join(changes)}")
+
+
+def lacks_right(error: DBAPIError) -> bool:
+    """Whether the database's user may not do this."""
+    return getattr(error.orig, "sqlstate", None) == _MISSING_RIGHT
