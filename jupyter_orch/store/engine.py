@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -107,6 +107,19 @@ class Database:
         """Lets one process at a time migrate; SQLite's write transaction does so already."""
         if not self._sqlite:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(0x6F726368)))
+
+    def try_locks(self, connection: sa.Connection, names: Sequence[str]) -> frozenset[str]:
+        """Those of the names that nobody else holds; they are ours until the transaction ends.
+
+        Never waits. SQLite's write transaction holds everything already.
+        """
+        if self._sqlite or not names:
+            return frozenset(names)
+        statement = sa.text(
+            "SELECT name FROM unnest(CAST(:names AS text[])) AS name"
+            " WHERE pg_try_advisory_xact_lock(hashtextextended(name, 0))"
+        )
+        return frozenset(connection.execute(statement, {"names": list(names)}).scalars())
 
     def close(self) -> None:
         """Closes every connection."""

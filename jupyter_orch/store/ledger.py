@@ -1,7 +1,6 @@
 """What workers need: leases, fences, ends."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -11,6 +10,7 @@ from jupyter_orch.domain.outputs import StagedOutput, TableVersion
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.ports import Held, WorkerInfo
 from jupyter_orch.store.changes import prune, record
+from jupyter_orch.store.claims import SqlClaims, begin_attempt
 from jupyter_orch.store.engine import Database
 from jupyter_orch.store.rows import (
     run_from,
@@ -21,7 +21,6 @@ from jupyter_orch.store.rows import (
 from jupyter_orch.store.runs import insert_run, same_run
 from jupyter_orch.store.tables import (
     HELD,
-    attempt,
     in_state,
     publish_intent,
     published_version,
@@ -40,38 +39,10 @@ _LOST = RunError(
 )
 
 
-class SqlLedger:
+class SqlLedger(SqlClaims):
     """ports.Ledger."""
 
     _database: Database
-
-    def claim_runs(self, worker: str, *, limit: int, lease_seconds: float) -> tuple[Run, ...]:
-        """Takes queued runs whose time has come; raises each one's attempt number by one.
-
-        A run waits while another one of its job runs or publishes, unless its policy for overlap
-        is `parallel`; of several that wait the earliest goes first.
-        """
-        with self._database.writing() as connection:
-            now = self._database.now(connection)
-            claimed = []
-            for found in connection.execute(_claimable(now, limit)).scalars().all():
-                number = run.c.attempt + 1
-                move(
-                    connection,
-                    found,
-                    RunState.RUNNING,
-                    attempt=number,
-                    owner=worker,
-                    lease_until=_lease(now, lease_seconds),
-                    reason=None,
-                    error=None,
-                    cells_done=0,
-                    started_at=sa.func.coalesce(run.c.started_at, now),
-                )
-                taken = _by_id(connection, found)
-                _begin_attempt(connection, taken, worker, now)
-                claimed.append(taken)
-            return tuple(claimed)
 
     def claim_publications(
         self, worker: str, *, limit: int, lease_seconds: float
@@ -116,7 +87,7 @@ class SqlLedger:
             )
             stored = same_run(connection, new)
             if added:
-                _begin_attempt(connection, stored, worker, now)
+                begin_attempt(connection, stored, worker, now)
             return stored
 
     def heartbeat(
@@ -273,46 +244,12 @@ class SqlLedger:
             return tuple(worker_from(row) for row in connection.execute(statement))
 
 
-def _claimable(now: int, limit: int) -> sa.Select[Any]:
-    other = run.alias("other")
-    earlier = sa.and_(
-        in_state(other, RunState.QUEUED),
-        other.c.not_before <= now,
-        sa.tuple_(other.c.not_before, other.c.id) < sa.tuple_(run.c.not_before, run.c.id),
-    )
-    blocked = (
-        sa.select(other.c.id)
-        .where(
-            other.c.job_id == run.c.job_id,
-            sa.or_(in_state(other, *HELD), earlier),
-        )
-        .exists()
-    )
-    return (
-        sa.select(run.c.id)
-        .where(
-            in_state(run, RunState.QUEUED),
-            run.c.not_before <= now,
-            sa.or_(run.c.overlap == "parallel", ~blocked),
-        )
-        .order_by(run.c.not_before, run.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-
-
 def _lease(now: int, seconds: float) -> int:
     return now + int(seconds * _SECOND)
 
 
 def _by_id(connection: sa.Connection, run_id: RunId) -> Run:
     return run_from(connection.execute(sa.select(run).where(run.c.id == run_id)).one())
-
-
-def _begin_attempt(connection: sa.Connection, held: Run, owner: str, now: int) -> None:
-    connection.execute(
-        sa.insert(attempt).values(run_id=held.id, number=held.attempt, worker=owner, started_at=now)
-    )
 
 
 def _fence(owner: str, run_id: RunId, number: int) -> tuple[sa.ColumnElement[bool], ...]:

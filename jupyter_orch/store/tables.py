@@ -165,7 +165,23 @@ for _name, _columns, _where in (
     ("ix_run_queue", (run.c.not_before, run.c.id), in_state(run, RunState.QUEUED)),
     (
         "ix_run_claim",
-        (run.c.priority.desc(), run.c.not_before, run.c.id),
+        (
+            run.c.priority.desc(),
+            run.c.not_before,
+            run.c.id,
+            # what a look through the queue filters by
+            run.c.job_id,
+            run.c.overlap,
+            run.c.max_parallel,
+            run.c.backfill_id,
+            run.c.team_id,
+            run.c.pool,
+        ),
+        in_state(run, RunState.QUEUED),
+    ),
+    (
+        "ix_run_turn",
+        (run.c.job_id, run.c.priority.desc(), run.c.not_before, run.c.id),
         in_state(run, RunState.QUEUED),
     ),
     ("ix_run_active", (run.c.job_id, run.c.state), in_state(run, *ACTIVE)),

@@ -15,11 +15,17 @@ from jupyter_orch.store.tables import attempt, run
 CANCELLED_MESSAGE = "A person cancelled the run."
 
 
-def move(connection: sa.Connection, run_id: RunId, state: RunState, **values: Any) -> bool:
-    """Brings a run to `state` if the state machine lets it; says whether it did."""
+def move(
+    connection: sa.Connection,
+    run_id: RunId,
+    state: RunState,
+    *guards: sa.ColumnElement[bool],
+    **values: Any,
+) -> bool:
+    """Brings a run to `state` if the state machine and the guards let it; says whether it did."""
     moved = connection.execute(
         sa.update(run)
-        .where(run.c.id == run_id, run.c.state.in_(before(state)))
+        .where(run.c.id == run_id, run.c.state.in_(before(state)), *guards)
         .values(state=state, **values)
     ).rowcount
     if moved:

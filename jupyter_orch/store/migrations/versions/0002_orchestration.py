@@ -29,7 +29,9 @@ def upgrade() -> None:
     ):
         op.add_column("run", column)
     priority = sa.text("priority DESC")
-    _partial("ix_run_claim", "run", [priority, "not_before", "id"], _QUEUED)
+    filtered = ["job_id", "overlap", "max_parallel", "backfill_id", "team_id", "pool"]
+    _partial("ix_run_claim", "run", [priority, "not_before", "id", *filtered], _QUEUED)
+    _partial("ix_run_turn", "run", ["job_id", priority, "not_before", "id"], _QUEUED)
     _partial("ix_run_lease", "run", ["lease_until"], _HELD)
     _partial("ix_run_pool", "run", ["team_id", "pool"], _ACTIVE)
     _partial("ix_run_queue_until", "run", ["queue_until"], "queue_until IS NOT NULL")
@@ -107,7 +109,17 @@ def downgrade() -> None:
     for table in ("notice", "backfill", "pool"):
         op.drop_table(table)
     op.drop_index("ix_job_notebook", "job")
-    for index in ("claim", "lease", "pool", "queue_until", "late", "backfill", "interval", "ended"):
+    for index in (
+        "claim",
+        "turn",
+        "lease",
+        "pool",
+        "queue_until",
+        "late",
+        "backfill",
+        "interval",
+        "ended",
+    ):
         op.drop_index(f"ix_run_{index}", "run")
     for column in (
         "trigger_id",
