@@ -377,7 +377,10 @@ class Ledger(Protocol):
         versions: Sequence[TableVersion] = (),
         retry_in_seconds: float | None = None,
     ) -> bool:
-        """Ends the attempt, and the run unless `retry_in_seconds` queues it again."""
+        """Ends the attempt, and the run unless `retry_in_seconds` queues it again.
+
+        An attempt that is cancelled and queued again was handed back: it costs no retry.
+        """
         ...
 
     def reap(self) -> int:

@@ -6,7 +6,9 @@ pool, and a lock with the name of the job. Whoever holds it sees every claim bef
 SQLite lets one writer in at a time and needs no locks.
 """
 
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,10 +18,11 @@ from jupyter_orch.domain.model import Run
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.ports import News
 from jupyter_orch.store.engine import Database
-from jupyter_orch.store.rows import run_from
+from jupyter_orch.store.rows import instant, run_from
 from jupyter_orch.store.tables import ACTIVE, HELD, attempt, in_state, pool, run
 from jupyter_orch.store.transitions import move
 
+log = logging.getLogger(__name__)
 _SECOND = 1_000_000  # microseconds
 #: Team and name of a pool.
 _Key = tuple[str, str]
@@ -80,15 +83,18 @@ class _Turns:
         self._now = database.now(connection)
         self._room = _pool_room(connection)
         self._busy: set[str] = set()
+        self._unreadable: set[str] = set()
         self._first = True
         self.taken: list[Run] = []
 
     def take(self, limit: int) -> bool:
         """One turn; says whether another one may find more."""
         full = _full(self._room)
-        look = candidates(self._now, limit=limit, full=full, busy=self._busy)
+        look = candidates(
+            self._now, limit=limit, full=full, busy=self._busy, without=self._unreadable
+        )
         found = self._connection.execute(look.with_for_update(of=run, skip_locked=True)).all()
-        before = len(self.taken), len(self._busy), len(full)
+        before = self._progress
         self._lock_pools({_pool_of(row) for row in found} & self._room.keys())
         wanted = sorted({row.job_id for row in found if _minds_others(row)})
         locked = self._database.try_locks(self._connection, wanted)
@@ -101,7 +107,13 @@ class _Turns:
                 self._busy |= {row.job_id} if alone else set()
             elif key in self._room:
                 self._room[key] -= 1
-        return before != (len(self.taken), len(self._busy), len(_full(self._room)))
+        return before != self._progress
+
+    @property
+    def _progress(self) -> tuple[int, ...]:
+        """What changes when a turn changed anything."""
+        groups = (self.taken, self._busy, _full(self._room), self._unreadable)
+        return tuple(map(len, groups))
 
     def _lock_pools(self, keys: Collection[_Key]) -> None:
         """Makes sure that nobody else fills these pools, and counts again."""
@@ -118,10 +130,18 @@ class _Turns:
         self._first = False
 
     def _take(self, row: sa.Row[Any]) -> bool:
-        number = run.c.attempt + 1
+        found = self._connection.execute(sa.select(run).where(run.c.id == row.id)).one()
+        try:
+            waiting = run_from(found)
+        except (TypeError, ValueError):  # other code wrote it, and will take it
+            log.exception("run.unreadable", extra={"run_id": row.id})
+            self._unreadable.add(row.id)
+            return False
+        number = waiting.attempt + 1
+        started = self._now if found.started_at is None else found.started_at
         moved = move(
             self._connection,
-            row.id,
+            waiting.id,
             RunState.RUNNING,
             *_may_begin(row, self._now),
             attempt=number,
@@ -130,19 +150,33 @@ class _Turns:
             reason=None,
             error=None,
             cells_done=0,
+            started_at=started,
+            # From its first attempt on a run is neither late nor waiting too long.
             queue_until=None,
             late_at=None,
-            started_at=sa.func.coalesce(run.c.started_at, self._now),
         )
         if moved:
-            claimed = self._connection.execute(sa.select(run).where(run.c.id == row.id)).one()
-            self.taken.append(run_from(claimed))
-            begin_attempt(self._connection, self.taken[-1], self._worker, self._now)
+            taken = replace(
+                waiting,
+                state=RunState.RUNNING,
+                attempt=number,
+                reason=None,
+                error=None,
+                cells_done=0,
+                started_at=instant(started),
+            )
+            self.taken.append(taken)
+            begin_attempt(self._connection, taken, self._worker, self._now)
         return moved
 
 
 def candidates(
-    now: int, *, limit: int, full: Collection[_Key] = (), busy: Collection[str] = ()
+    now: int,
+    *,
+    limit: int,
+    full: Collection[_Key] = (),
+    busy: Collection[str] = (),
+    without: Collection[str] = (),
 ) -> sa.Select[Any]:
     """Queued runs that may begin as far as one look can tell, the first one first.
 
@@ -151,6 +185,7 @@ def candidates(
         limit: Most of them.
         full: Pools without a free slot.
         busy: Jobs of which no further run may begin.
+        without: Runs to pass over.
     """
     # A range of leases and a job that is no plain column, so that SQLite walks the few held runs
     # and not the whole history in the order of jobs.
@@ -191,6 +226,8 @@ def candidates(
     )
     for team, name in full:
         statement = statement.where(~sa.and_(run.c.team_id == team, run.c.pool == name))
+    if without:
+        statement = statement.where(run.c.id.not_in(sorted(without)))
     if busy:
         statement = statement.where(
             sa.or_(

@@ -123,6 +123,7 @@ run = sa.Table(
     #: When a run that still waits is late; absent: never, or told already.
     _instant("late_at", nullable=True),
     sa.Column("attempt", sa.Integer(), nullable=False),
+    sa.Column("free_attempts", sa.Integer(), nullable=False, server_default="0"),
     _text("owner", nullable=True),
     _instant("lease_until", nullable=True),
     sa.Column("cells_done", sa.Integer(), nullable=False),

@@ -14,6 +14,7 @@ from store_kit import add_job, claim, job_of, run_of, spec_of
 from jupyter_orch.domain.ids import DEFAULT_TEAM, BackfillId, new_id
 from jupyter_orch.domain.model import Run
 from jupyter_orch.domain.states import RunState
+from jupyter_orch.store.claims import _Turns
 from jupyter_orch.store.rows import run_row
 from jupyter_orch.store.sql import SqlStore
 from jupyter_orch.store.tables import run as run_table
@@ -194,6 +195,25 @@ class Watch:
                 self._now[key] -= 1
 
 
+@pytest.mark.parametrize("limit", ["job", "pool"])
+def test_inv3_a_claim_that_is_not_committed_yet_counts(store: SqlStore, limit) -> None:
+    """Who claims at the same moment waits or goes without: it never trusts what it saw before."""
+    policies = {"overlap": "parallel", "max_parallel": 2} if limit == "job" else {"pool": "two"}
+    store.set_pool(DEFAULT_TEAM, "two", slots=2)
+    job = add_job(store, spec_of(**policies | {"overlap": "parallel"}))
+    for _ in range(4):
+        queue(store, job)
+    claim(store, limit=1)
+    with ThreadPoolExecutor(1) as thread:
+        with store._database.writing() as connection:
+            first = _Turns(store._database, connection, "first", 60.0)
+            assert first.take(1)
+            second = thread.submit(claim, store, "second")
+            time.sleep(0.3)
+        assert second.result() == []
+    assert len(first.taken) == 1
+
+
 @pytest.mark.slow
 def test_inv3_many_claims_at_once_keep_every_limit(store_url: str) -> None:
     """Eight workers, runs that come meanwhile and push in: neither overlap nor pool is exceeded."""
@@ -206,7 +226,7 @@ def test_inv3_many_claims_at_once_keep_every_limit(store_url: str) -> None:
         add_job(store, spec_of(overlap="parallel", max_parallel=2)),
         add_job(store, spec_of(overlap="parallel", pool="three")),
     ]
-    watch, filled, wanted = Watch(), threading.Event(), 160
+    watch, filled, wanted = Watch(), threading.Event(), 80
 
     def fill() -> None:
         for number in range(wanted // 4):
@@ -249,7 +269,7 @@ def test_runs_of_one_job_begin_in_order_however_many_claim(store_url: str) -> No
     """A worker that is slower never lets a later run of the job overtake an earlier one."""
     stores = [SqlStore(store_url) for _ in range(6)]
     job = add_job(stores[0], spec_of())
-    wanted = ids(queue(stores[0], job, ago=100 - number) for number in range(60))
+    wanted = ids(queue(stores[0], job, ago=100 - number) for number in range(30))
     watch = Watch()
 
     def work(mine: SqlStore) -> None:
