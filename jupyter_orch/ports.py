@@ -309,6 +309,16 @@ class WorkerInfo:
     last_seen: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class News:
+    """What a worker looks for again and again."""
+
+    #: Whether a claim would find something.
+    claimable: bool
+    #: Held runs that somebody wants to end.
+    cancelled: tuple[RunId, ...] = ()
+
+
 class Ledger(Protocol):
     """What a worker needs from the database: leases, fences, ends.
 
@@ -317,8 +327,20 @@ class Ledger(Protocol):
     `papermill` beside a running service.
     """
 
+    def news(self, worker: str, held: Iterable[RunId], *, room: bool) -> News:
+        """What there is to do, by a read that keeps no writer waiting; ask it often.
+
+        Without `room` nothing is looked for in the queue.
+        """
+        ...
+
     def claim_runs(self, worker: str, *, limit: int, lease_seconds: float) -> tuple[Run, ...]:
-        """Takes queued runs whose time has come; raises each one's attempt number by one."""
+        """Takes queued runs whose time has come; raises each one's attempt number by one.
+
+        The highest priority goes first, then the earliest. A run waits while as many runs of its
+        job are held as its policy for overlap allows (those of backfills neither wait nor count),
+        or while its pool has no free slot.
+        """
         ...
 
     def claim_publications(
@@ -361,7 +383,10 @@ class Ledger(Protocol):
         versions: Sequence[TableVersion] = (),
         retry_in_seconds: float | None = None,
     ) -> bool:
-        """Ends the attempt, and the run unless `retry_in_seconds` queues it again."""
+        """Ends the attempt, and the run unless `retry_in_seconds` queues it again.
+
+        An attempt that is cancelled and queued again was handed back: it costs no retry.
+        """
         ...
 
     def reap(self) -> int:

@@ -71,7 +71,10 @@ def open_service(
 def _chores(store: Store) -> "list[Chore]":
     from jupyter_orch.scheduler.chores import Chore
 
-    return [Chore(name="reap", every_seconds=2, do=store.reap)]
+    return [
+        Chore(name="reap", every_seconds=2, do=store.reap),
+        Chore(name="sweep", every_seconds=1, do=store.sweep_queue),
+    ]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.model import Run, RunError
 from jupyter_orch.domain.outputs import StagedOutput, TableVersion
 from jupyter_orch.domain.states import Reason, RunState
-from jupyter_orch.ports import Held, WorkerInfo
+from jupyter_orch.ports import Held, News, WorkerInfo
 from jupyter_orch.wire import dump, load
 
 T = TypeVar("T")
@@ -20,6 +20,10 @@ class LedgerClient:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+
+    def news(self, worker: str, held: Iterable[RunId], *, room: bool) -> News:
+        """See `ports.Ledger`."""
+        return self._call(News, "news", worker=worker, held=list(held), room=room)
 
     def claim_runs(self, worker: str, *, limit: int, lease_seconds: float) -> tuple[Run, ...]:
         """See `ports.Ledger`."""

@@ -189,6 +189,8 @@ class Run:
     #: The backfill that the run is part of.
     backfill_id: BackfillId | None = None
     state: RunState
+    #: Why it is in this state; of a run that goes on, why somebody else than a person wants it to
+    #: end.
     reason: Reason | None = None
     error: RunError | None = None
     #: The due instant; for a run by hand, the time of asking.
@@ -204,6 +206,9 @@ class Run:
     policies: Policies
     #: Number of the attempt that holds or held the run; 0 before the first claim. The fence.
     attempt: int = 0
+    #: Attempts that cost no retry: those that a stopping worker handed back, and the first one
+    #: whose worker was lost.
+    free_attempts: int = 0
     cells_done: int = 0
     cells_total: int = 0
     #: For state `skipped`: how many due instants this row stands for, and their span.

@@ -7,14 +7,13 @@ import time
 
 from jupyter_orch.domain.errors import Unavailable
 from jupyter_orch.domain.model import Run
-from jupyter_orch.domain.states import Reason, RunState
+from jupyter_orch.domain.retries import retries_left, retry_wait
+from jupyter_orch.domain.states import RunState, failure_class
 from jupyter_orch.execution.outputs import Ending
 from jupyter_orch.ports import Ledger
 
 _log = logging.getLogger(__name__)
 _FINISH_PAUSE = 0.5  # seconds between tries to reach the database
-_LONGEST_DELAY = 3600.0  # seconds
-_FINAL = frozenset({Reason.KERNEL_MISSING, Reason.NOTEBOOK_MISSING, Reason.PUBLISH_CONFLICT})
 
 
 class Holding:
@@ -77,13 +76,10 @@ class Holding:
 def retry_delay(run: Run, ending: Ending) -> float | None:
     """Seconds until the next attempt, or None when the run ends here.
 
-    The wait doubles with each attempt; a tenth of it is chance, so that runs that failed together
-    do not come back together.
+    A tenth of the wait is chance, so that runs that failed together do not come back together.
     """
-    policies = run.policies
-    if ending.state is not RunState.FAILED or ending.reason in _FINAL:
+    if ending.state is not RunState.FAILED:
         return None
-    if run.attempt > policies.retries:
+    if not retries_left(run, failure_class(ending.reason)):
         return None
-    delay: float = min(policies.retry_delay_seconds * 2 ** (run.attempt - 1), _LONGEST_DELAY)
-    return delay * random.uniform(0.9, 1.1)  # noqa: S311 - chance, not secrecy
+    return retry_wait(run) * random.uniform(0.9, 1.1)  # noqa: S311 - chance, not secrecy

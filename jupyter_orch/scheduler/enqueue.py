@@ -24,7 +24,7 @@ def enqueue(wake: WakeUp, due: DueTrigger, plan: Plan, freeze: Freeze) -> None:
     rows = []
     if plan.skipped is not None:
         rows.append(skipped_run(job, trigger, plan.skipped, reason=Reason.CATCH_UP, now=wake.now))
-    slots, overlapping = _share(wake, job, plan.slots)
+    slots, overlapping, why = _share(wake, job, plan.slots)
     if slots:
         sha256, failure = _frozen(job, freeze)
         rows += [
@@ -33,16 +33,22 @@ def enqueue(wake: WakeUp, due: DueTrigger, plan: Plan, freeze: Freeze) -> None:
         ]
     if overlapping:
         span = Span(count=len(overlapping), first=overlapping[0].at, last=overlapping[-1].at)
-        rows.append(skipped_run(job, trigger, span, reason=Reason.OVERLAP, now=wake.now))
+        rows.append(skipped_run(job, trigger, span, reason=why, now=wake.now))
     wake.insert(_in_order(rows))
 
 
-def _share(wake: WakeUp, job: Job, slots: Sequence[Slot]) -> tuple[Sequence[Slot], Sequence[Slot]]:
-    """What runs, and what is skipped because a run of the job has not ended."""
-    if job.spec.policies.overlap != "skip" or not slots:
-        return slots, ()
-    first = 0 if wake.has_active_run(job.id) else 1
-    return slots[:first], slots[first:]
+def _share(
+    wake: WakeUp, job: Job, slots: Sequence[Slot]
+) -> tuple[Sequence[Slot], Sequence[Slot], Reason]:
+    """What runs, what is skipped for other runs of the job, and why."""
+    overlap = job.spec.policies.overlap
+    if slots and overlap == "skip":
+        first = 0 if wake.has_active_run(job.id) else 1
+        return slots[:first], slots[first:], Reason.OVERLAP
+    if slots and overlap in {"cancel_running", "latest_only"}:
+        wake.supersede(job.id, running=overlap == "cancel_running")
+        return slots[-1:], slots[:-1], Reason.SUPERSEDED
+    return slots, (), Reason.OVERLAP
 
 
 def _frozen(job: Job, freeze: Freeze) -> tuple[str, tuple[Reason, RunError] | None]:

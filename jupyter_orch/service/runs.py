@@ -193,6 +193,7 @@ def _unstarted(run: Run) -> Run:
         reason=None,
         error=None,
         attempt=0,
+        free_attempts=0,
         cells_done=0,
         cells_total=0,
         skipped_count=0,

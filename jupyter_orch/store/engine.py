@@ -127,6 +127,19 @@ class Database:
             postgres.allow_migration(connection)
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(0x6F726368)))
 
+    def try_locks(self, connection: sa.Connection, names: Sequence[str]) -> frozenset[str]:
+        """Those of the names that nobody else holds; they are ours until the transaction ends.
+
+        Never waits. SQLite's write transaction holds everything already.
+        """
+        if self.sqlite or not names:
+            return frozenset(names)
+        statement = sa.text(
+            "SELECT name FROM unnest(CAST(:names AS text[])) AS name"
+            " WHERE pg_try_advisory_xact_lock(hashtextextended(name, 0))"
+        )
+        return frozenset(connection.execute(statement, {"names": list(names)}).scalars())
+
     def close(self) -> None:
         """Closes every connection."""
         self.engine.dispose()

@@ -1,16 +1,18 @@
 """What workers need: leases, fences, ends."""
 
+import logging
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.model import Run, RunError
 from jupyter_orch.domain.outputs import StagedOutput, TableVersion
+from jupyter_orch.domain.retries import retries_left
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.ports import Held, WorkerInfo
 from jupyter_orch.store.changes import prune, record
+from jupyter_orch.store.claims import SqlClaims, begin_attempt
 from jupyter_orch.store.engine import Database
 from jupyter_orch.store.rows import (
     run_from,
@@ -29,8 +31,9 @@ from jupyter_orch.store.tables import (
     run,
     worker,
 )
-from jupyter_orch.store.transitions import CANCELLED_MESSAGE, end, end_attempt, move
+from jupyter_orch.store.transitions import end, end_attempt, end_stopped, move, stop_reason
 
+log = logging.getLogger(__name__)
 _SECOND = 1_000_000  # microseconds
 WORKER_SEEN_SECONDS = 60
 _REAP_BATCH = 500
@@ -40,38 +43,10 @@ _LOST = RunError(
 )
 
 
-class SqlLedger:
+class SqlLedger(SqlClaims):
     """ports.Ledger."""
 
     _database: Database
-
-    def claim_runs(self, worker: str, *, limit: int, lease_seconds: float) -> tuple[Run, ...]:
-        """Takes queued runs whose time has come; raises each one's attempt number by one.
-
-        A run waits while another one of its job runs or publishes, unless its policy for overlap
-        is `parallel`; of several that wait the earliest goes first.
-        """
-        with self._database.writing() as connection:
-            now = self._database.now(connection)
-            claimed = []
-            for found in connection.execute(_claimable(now, limit)).scalars().all():
-                number = run.c.attempt + 1
-                move(
-                    connection,
-                    found,
-                    RunState.RUNNING,
-                    attempt=number,
-                    owner=worker,
-                    lease_until=_lease(now, lease_seconds),
-                    reason=None,
-                    error=None,
-                    cells_done=0,
-                    started_at=sa.func.coalesce(run.c.started_at, now),
-                )
-                taken = _by_id(connection, found)
-                _begin_attempt(connection, taken, worker, now)
-                claimed.append(taken)
-            return tuple(claimed)
 
     def claim_publications(
         self, worker: str, *, limit: int, lease_seconds: float
@@ -116,7 +91,7 @@ class SqlLedger:
             )
             stored = same_run(connection, new)
             if added:
-                _begin_attempt(connection, stored, worker, now)
+                begin_attempt(connection, stored, worker, now)
             return stored
 
     def heartbeat(
@@ -180,7 +155,7 @@ class SqlLedger:
                         run_id=run_id, position=position, attempt=attempt, staged=to_json(output)
                     )
                 )
-            return move(connection, run_id, RunState.PUBLISHING)
+            return move(connection, run_id, RunState.PUBLISHING, reason=None)
 
     def finish(
         self,
@@ -196,17 +171,25 @@ class SqlLedger:
     ) -> bool:
         """Ends the attempt, and the run unless `retry_in_seconds` queues it again.
 
-        Safe to repeat: the holder that ended a run so hears True again.
+        An attempt that is cancelled and queued again was handed back: it costs no retry. Safe to
+        repeat: the holder that ended a run so hears True again.
         """
         with self._database.writing() as connection:
             found = _held(connection, worker, run_id, attempt)
             if found is None:
                 return _ended_so(connection, worker, run_id, attempt, state)
+            if state is RunState.CANCELLED and reason is Reason.CANCELLED_BY_USER:
+                reason = stop_reason(found)
             now = self._database.now(connection)
             if retry_in_seconds is not None and found.state is RunState.RUNNING:
-                wait = max(0.0, retry_in_seconds)
                 ended = _queue_again(
-                    connection, found, at=now, reason=reason, error=error, wait_seconds=wait
+                    connection,
+                    found,
+                    at=now,
+                    reason=reason,
+                    error=error,
+                    wait_seconds=max(0.0, retry_in_seconds),
+                    free=state is RunState.CANCELLED,
                 )
             else:
                 ended = end(connection, run_id, state, at=now, reason=reason, error=error)
@@ -227,27 +210,13 @@ class SqlLedger:
             lost = sa.select(run).where(in_state(run, RunState.RUNNING), run.c.lease_until < now)
             lost = lost.limit(_REAP_BATCH).with_for_update(skip_locked=True)
             rows = connection.execute(lost).all()
-            for found in map(run_from, rows):
-                end_attempt(
-                    connection,
-                    found.id,
-                    found.attempt,
-                    RunState.FAILED,
-                    at=now,
-                    reason=Reason.WORKER_LOST,
-                    error=_LOST,
-                )
-                if found.kind != "adhoc" and found.attempt <= found.policies.retries + 1:
-                    _queue_again(connection, found, at=now, reason=Reason.WORKER_LOST, error=_LOST)
+            for row in rows:
+                try:
+                    found = run_from(row)
+                except (TypeError, ValueError):  # other code wrote it, and will take it
+                    log.exception("run.unreadable", extra={"run_id": row.id})
                 else:
-                    end(
-                        connection,
-                        found.id,
-                        RunState.FAILED,
-                        at=now,
-                        reason=Reason.WORKER_LOST,
-                        error=_LOST,
-                    )
+                    _lose(connection, found, at=now)
             prune(connection)
             connection.execute(sa.delete(worker).where(worker.c.last_seen < now - 3600 * _SECOND))
             return len(rows)
@@ -273,46 +242,12 @@ class SqlLedger:
             return tuple(worker_from(row) for row in connection.execute(statement))
 
 
-def _claimable(now: int, limit: int) -> sa.Select[Any]:
-    other = run.alias("other")
-    earlier = sa.and_(
-        in_state(other, RunState.QUEUED),
-        other.c.not_before <= now,
-        sa.tuple_(other.c.not_before, other.c.id) < sa.tuple_(run.c.not_before, run.c.id),
-    )
-    blocked = (
-        sa.select(other.c.id)
-        .where(
-            other.c.job_id == run.c.job_id,
-            sa.or_(in_state(other, *HELD), earlier),
-        )
-        .exists()
-    )
-    return (
-        sa.select(run.c.id)
-        .where(
-            in_state(run, RunState.QUEUED),
-            run.c.not_before <= now,
-            sa.or_(run.c.overlap == "parallel", ~blocked),
-        )
-        .order_by(run.c.not_before, run.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-
-
 def _lease(now: int, seconds: float) -> int:
     return now + int(seconds * _SECOND)
 
 
 def _by_id(connection: sa.Connection, run_id: RunId) -> Run:
     return run_from(connection.execute(sa.select(run).where(run.c.id == run_id)).one())
-
-
-def _begin_attempt(connection: sa.Connection, held: Run, owner: str, now: int) -> None:
-    connection.execute(
-        sa.insert(attempt).values(run_id=held.id, number=held.attempt, worker=owner, started_at=now)
-    )
 
 
 def _fence(owner: str, run_id: RunId, number: int) -> tuple[sa.ColumnElement[bool], ...]:
@@ -333,6 +268,31 @@ def _ended_so(
     return connection.execute(statement).first() is not None
 
 
+def _lose(connection: sa.Connection, found: Run, *, at: int) -> None:
+    """Ends the attempt of a worker that is lost, and the run unless it may be tried again."""
+    earlier = sa.select(attempt.c.number).where(
+        attempt.c.run_id == found.id,
+        attempt.c.state == RunState.FAILED,
+        attempt.c.reason == Reason.WORKER_LOST,
+    )
+    first = connection.execute(earlier.limit(1)).first() is None
+    end_attempt(
+        connection,
+        found.id,
+        found.attempt,
+        RunState.FAILED,
+        at=at,
+        reason=Reason.WORKER_LOST,
+        error=_LOST,
+    )
+    if found.kind != "adhoc" and (first or retries_left(found, "lost_worker")):
+        _queue_again(connection, found, at=at, reason=Reason.WORKER_LOST, error=_LOST, free=first)
+    elif found.cancel_requested:
+        end_stopped(connection, found, at=at)
+    else:
+        end(connection, found.id, RunState.FAILED, at=at, reason=Reason.WORKER_LOST, error=_LOST)
+
+
 def _queue_again(
     connection: sa.Connection,
     found: Run,
@@ -341,17 +301,14 @@ def _queue_again(
     reason: Reason | None,
     error: RunError | None,
     wait_seconds: float = 0.0,
+    free: bool = False,
 ) -> bool:
-    """Puts a run back into the queue, unless a person wanted it to end."""
+    """Puts a run back into the queue, unless somebody wanted it to end.
+
+    With `free` the attempt costs no retry.
+    """
     if found.cancel_requested:
-        return end(
-            connection,
-            found.id,
-            RunState.CANCELLED,
-            at=at,
-            reason=Reason.CANCELLED_BY_USER,
-            error=RunError(name="cancelled", message=CANCELLED_MESSAGE),
-        )
+        return end_stopped(connection, found, at=at)
     return move(
         connection,
         found.id,
@@ -361,6 +318,7 @@ def _queue_again(
         lease_until=None,
         reason=reason,
         error=to_json(error),
+        free_attempts=run.c.free_attempts + int(free),
     )
 
 

@@ -32,6 +32,7 @@ _PLAIN = (
     "notebook_sha256",
     "kernel",
     "attempt",
+    "free_attempts",
     "cells_done",
     "cells_total",
     "skipped_count",

@@ -12,9 +12,10 @@ from jupyter_orch.ports import DueTrigger
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
 from jupyter_orch.store.jobs import current_jobs
-from jupyter_orch.store.rows import instant, job_from, maybe_instant, maybe_micros
+from jupyter_orch.store.rows import instant, job_from, maybe_instant, maybe_micros, micros
 from jupyter_orch.store.runs import insert_run
 from jupyter_orch.store.tables import ACTIVE, in_state, job, run, trigger
+from jupyter_orch.store.transitions import supersede
 
 _FIRING = sa.and_(~job.c.paused, job.c.error.is_(None))
 
@@ -60,6 +61,14 @@ class SqlWakeUp:
         """Whether a run of the job has not ended."""
         statement = sa.select(run.c.id).where(run.c.job_id == job_id, in_state(run, *ACTIVE))
         return self._connection.execute(statement.limit(1)).first() is not None
+
+    def supersede(self, job_id: JobId, *, running: bool) -> int:
+        """Ends the job's queued runs by schedule as skipped, for the sake of a newer one.
+
+        With `running` the ones under way are asked to stop, too. Answers how many there were.
+        Only rows that are stored already are touched.
+        """
+        return supersede(self._connection, job_id, running=running, at=micros(self.now))
 
 
 class SqlSchedule:

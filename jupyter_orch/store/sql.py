@@ -6,12 +6,14 @@ from jupyter_orch.store.changes import SqlChanges
 from jupyter_orch.store.engine import Clock, Database, open_database, wall_clock
 from jupyter_orch.store.jobs import SqlJobs
 from jupyter_orch.store.ledger import SqlLedger
+from jupyter_orch.store.pools import SqlPools
+from jupyter_orch.store.queue_sweep import SqlQueueSweep
 from jupyter_orch.store.runs import SqlRuns
 from jupyter_orch.store.schedule import SqlSchedule
 from jupyter_orch.store.schema import migrate
 
 
-class SqlStore(SqlJobs, SqlRuns, SqlLedger, SqlSchedule, SqlChanges):
+class SqlStore(SqlJobs, SqlRuns, SqlQueueSweep, SqlPools, SqlLedger, SqlSchedule, SqlChanges):
     """The one database; safe from many threads and many processes.
 
     Opening it brings it to this code's schema; `migration` says what was done.

@@ -127,6 +127,7 @@ run = sa.Table(
     #: When a run that still waits is late; absent: never, or told already.
     _instant("late_at", nullable=True),
     sa.Column("attempt", sa.Integer(), nullable=False),
+    sa.Column("free_attempts", sa.Integer(), nullable=False, server_default="0"),
     _text("owner", nullable=True),
     _instant("lease_until", nullable=True),
     sa.Column("cells_done", sa.Integer(), nullable=False),
@@ -169,7 +170,23 @@ for _name, _columns, _where in (
     ("ix_run_queue", (run.c.not_before, run.c.id), in_state(run, RunState.QUEUED)),
     (
         "ix_run_claim",
-        (run.c.priority.desc(), run.c.not_before, run.c.id),
+        (
+            run.c.priority.desc(),
+            run.c.not_before,
+            run.c.id,
+            # what a look through the queue filters by
+            run.c.job_id,
+            run.c.overlap,
+            run.c.max_parallel,
+            run.c.backfill_id,
+            run.c.team_id,
+            run.c.pool,
+        ),
+        in_state(run, RunState.QUEUED),
+    ),
+    (
+        "ix_run_turn",
+        (run.c.job_id, run.c.priority.desc(), run.c.not_before, run.c.id),
         in_state(run, RunState.QUEUED),
     ),
     ("ix_run_active", (run.c.job_id, run.c.state), in_state(run, *ACTIVE)),

@@ -5,21 +5,30 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jupyter_orch.domain.ids import RunId
-from jupyter_orch.domain.model import RunError
+from jupyter_orch.domain.ids import JobId, RunId
+from jupyter_orch.domain.model import Run, RunError
 from jupyter_orch.domain.states import Reason, RunState, before
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.rows import to_json
-from jupyter_orch.store.tables import attempt, job, run
+from jupyter_orch.store.tables import ACTIVE, attempt, in_state, job, run
 
-CANCELLED_MESSAGE = "A person cancelled the run."
+_STOPPED = {
+    Reason.CANCELLED_BY_USER: "A person cancelled the run.",
+    Reason.SUPERSEDED: "A newer run of the job took its place.",
+}
 
 
-def move(connection: sa.Connection, run_id: RunId, state: RunState, **values: Any) -> bool:
-    """Brings a run to `state` if the state machine lets it; says whether it did."""
+def move(
+    connection: sa.Connection,
+    run_id: RunId,
+    state: RunState,
+    *guards: sa.ColumnElement[bool],
+    **values: Any,
+) -> bool:
+    """Brings a run to `state` if the state machine and the guards let it; says whether it did."""
     moved = connection.execute(
         sa.update(run)
-        .where(run.c.id == run_id, run.c.state.in_(before(state)))
+        .where(run.c.id == run_id, run.c.state.in_(before(state)), *guards)
         .values(state=state, **values)
     ).rowcount
     if moved:
@@ -35,6 +44,7 @@ def end(
     at: int,
     reason: Reason | None = None,
     error: RunError | None = None,
+    **values: Any,
 ) -> bool:
     """Brings a run to a terminal state and takes its lease away."""
     ended = move(
@@ -45,8 +55,11 @@ def end(
         error=to_json(error),
         ended_at=at,
         lease_until=None,
+        queue_until=None,
+        late_at=None,
+        **values,
     )
-    if ended:
+    if ended and state is not RunState.SKIPPED:
         note_last(connection, run_id, state)
     return ended
 
@@ -57,6 +70,18 @@ def note_last(connection: sa.Connection, run_id: RunId, state: RunState) -> None
     connection.execute(
         sa.update(job).where(job.c.id == owner).values(last_run_id=run_id, last_state=state)
     )
+
+
+def stop_reason(found: Run) -> Reason:
+    """Why somebody wants a held run to end: its own reason says so, else a person does."""
+    return Reason.SUPERSEDED if found.reason is Reason.SUPERSEDED else Reason.CANCELLED_BY_USER
+
+
+def end_stopped(connection: sa.Connection, found: Run, *, at: int) -> bool:
+    """Ends a run that was asked to stop and whose attempt is over without having said so."""
+    reason = stop_reason(found)
+    error = RunError(name=RunState.CANCELLED, message=_STOPPED[reason])
+    return end(connection, found.id, RunState.CANCELLED, at=at, reason=reason, error=error)
 
 
 def end_attempt(
@@ -81,3 +106,52 @@ def cancel_queued(connection: sa.Connection, run_ids: Sequence[RunId], *, at: in
     """Ends runs that nobody holds, because a person said so."""
     for run_id in run_ids:
         end(connection, run_id, RunState.CANCELLED, at=at, reason=Reason.CANCELLED_BY_USER)
+
+
+def supersede(connection: sa.Connection, job_id: JobId, *, running: bool, at: int) -> int:
+    """Makes room for a newer run of the job by schedule; answers how many older ones there were.
+
+    Queued ones by schedule are skipped, or cancelled when an attempt was made already. With
+    `running` those under way are asked to stop, whoever wanted them; runs of a backfill and those
+    in a person's own process go on.
+    """
+    # In one order, so that two who do this at once wait for one another and never in a circle.
+    waiting = (
+        sa.select(run.c.id, run.c.attempt, run.c.logical_time)
+        .where(run.c.job_id == job_id, in_state(run, RunState.QUEUED), run.c.kind == "schedule")
+        .order_by(run.c.id)
+        .with_for_update()
+    )
+    count = 0
+    for row in connection.execute(waiting).all():
+        if row.attempt:
+            count += end(connection, row.id, RunState.CANCELLED, at=at, reason=Reason.SUPERSEDED)
+        else:
+            span = {"skipped_first": row.logical_time, "skipped_last": row.logical_time}
+            count += end(
+                connection,
+                row.id,
+                RunState.SKIPPED,
+                at=at,
+                reason=Reason.SUPERSEDED,
+                skipped_count=1,
+                **span,
+            )
+    if running:
+        asked = connection.execute(
+            sa.update(run)
+            .where(
+                run.c.job_id == job_id,
+                in_state(run, *ACTIVE),
+                in_state(run, RunState.RUNNING),
+                run.c.kind != "adhoc",
+                run.c.backfill_id.is_(None),
+                ~run.c.cancel_requested,
+            )
+            .values(cancel_requested=True, reason=Reason.SUPERSEDED)
+            .returning(run.c.id)
+        ).scalars()
+        ids = asked.all()
+        record(connection, "run", ids)
+        count += len(ids)
+    return count

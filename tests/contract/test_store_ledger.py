@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from store_kit import NOW, add_job, claim, every, run_of, spec_of, staged_of, version_of
 
 from jupyter_orch.domain.ids import DEFAULT_TEAM
@@ -11,6 +12,7 @@ from jupyter_orch.domain.model import RunError
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.ports import WorkerInfo
 from jupyter_orch.store.sql import SqlStore
+from jupyter_orch.store.tables import run as run_table
 
 OOPS = RunError(name="ValueError", message="oops", cell_index=1)
 EXPIRED = -1.0  # seconds: a lease that has run out when it is given
@@ -190,6 +192,120 @@ def test_inv4_a_lost_worker_costs_no_retry_the_first_time(store: SqlStore) -> No
     assert lost.error is not None
     assert {attempt.reason for attempt in store.attempts(run.id)} == {Reason.WORKER_LOST}
     assert len(store.attempts(run.id)) == 3
+
+
+def test_a_lost_worker_is_no_retry_of_a_policy_that_does_not_name_it(store: SqlStore) -> None:
+    """The free one remains, whatever `retry_on` says, and no further one follows."""
+    job = add_job(store, spec_of(retries=5, retry_on=("user_error",)))
+    run = store.add_run(run_of(job))
+    for expected in (RunState.QUEUED, RunState.FAILED):
+        claim(store, lease=EXPIRED)
+        assert store.reap() == 1
+        assert state_of(store, run) is expected
+    assert store.get_run(DEFAULT_TEAM, run.id).free_attempts == 1
+
+
+def test_handing_back_costs_no_retry(store: SqlStore) -> None:
+    """However often: the run is in the queue at once, and its attempts are told apart."""
+    job = add_job(store, spec_of(retries=0))
+    run = store.add_run(run_of(job))
+    for number in (1, 2, 3):
+        (held,) = claim(store)
+        assert (held.attempt, held.free_attempts) == (number, number - 1)
+        assert store.finish(
+            "w",
+            run.id,
+            number,
+            state=RunState.CANCELLED,
+            reason=Reason.WORKER_LOST,
+            retry_in_seconds=0,
+        )
+    claim(store, lease=EXPIRED)
+    assert store.reap() == 1
+    assert state_of(store, run) is RunState.QUEUED, "the first lost worker is free all the same"
+    states = [(attempt.state, attempt.reason) for attempt in store.attempts(run.id)]
+    assert states == [(RunState.CANCELLED, Reason.WORKER_LOST)] * 3 + [
+        (RunState.FAILED, Reason.WORKER_LOST)
+    ]
+
+
+def test_inv8_a_row_that_nobody_can_read_keeps_nobody_waiting(store: SqlStore) -> None:
+    """The runs behind it are claimed, and other lost runs are reaped."""
+    bad, lost, good = (store.add_run(run_of()) for _ in range(3))
+    claim(store, limit=2, lease=EXPIRED)
+    with store._database.writing() as connection:
+        spoil = sa.update(run_table).where(run_table.c.id == bad.id)
+        connection.execute(spoil.values(policies={"retries": "many"}))
+    store.reap()
+    assert state_of(store, lost) is RunState.QUEUED
+    with store._database.writing() as connection:
+        connection.execute(spoil.values(state="queued", priority=9))
+    assert {run.id for run in claim(store)} == {lost.id, good.id}
+
+
+def test_a_run_that_waits_too_long_fails(store: SqlStore) -> None:
+    """Only before its first attempt: one that is tried again has been served already."""
+    job = add_job(store, spec_of(queue_timeout_seconds=1, retries=1, overlap="parallel"))
+    ago = store.now() - timedelta(seconds=5)
+    tried, stale = (store.add_run(run_of(job, not_before=ago)) for _ in range(2))
+    fresh = store.add_run(run_of(job, not_before=store.now()))
+    (held,) = claim(store, limit=1)
+    assert held.id in {tried.id, stale.id}
+    tried, stale = (tried, stale) if held.id == tried.id else (stale, tried)
+    store.finish("w", tried.id, 1, state=RunState.FAILED, error=OOPS, retry_in_seconds=0)
+    assert store.sweep_queue() == 1
+    failed = store.get_run(DEFAULT_TEAM, stale.id)
+    assert (failed.state, failed.reason) == (RunState.FAILED, Reason.QUEUE_TIMEOUT)
+    assert failed.error is not None
+    assert failed.ended_at is not None
+    assert {state_of(store, run) for run in (tried, fresh)} == {RunState.QUEUED}
+    assert store.sweep_queue() == 0
+
+
+def test_a_newer_run_takes_the_place_of_those_that_wait(store: SqlStore) -> None:
+    """Runs by schedule are skipped, a tried one is cancelled; runs by hand stay."""
+    job = add_job(store, spec_of(retries=1))
+    tried = store.add_run(run_of(job, kind="schedule"))
+    claim(store)
+    store.finish("w", tried.id, 1, state=RunState.FAILED, error=OOPS, retry_in_seconds=60)
+    waiting = store.add_run(run_of(job, kind="schedule"))
+    by_hand = store.add_run(run_of(job))
+    with store.wake_up(limit=1) as wake:
+        assert wake.supersede(job.id, running=False) == 2
+    skipped, cancelled = (store.get_run(DEFAULT_TEAM, run.id) for run in (waiting, tried))
+    assert (skipped.state, skipped.reason) == (RunState.SKIPPED, Reason.SUPERSEDED)
+    span = (skipped.skipped_count, skipped.skipped_first, skipped.skipped_last)
+    assert span == (1, waiting.logical_time, waiting.logical_time)
+    assert (cancelled.state, cancelled.reason) == (RunState.CANCELLED, Reason.SUPERSEDED)
+    assert state_of(store, by_hand) is RunState.QUEUED
+
+
+@pytest.mark.parametrize("says", ["cancelled", "failed", "succeeded", "lost"])
+def test_a_run_that_had_to_make_room_says_so(store: SqlStore, says) -> None:
+    """Whatever its worker says in the end; but what succeeded meanwhile has succeeded."""
+    job = add_job(store, spec_of(retries=3))
+    run = store.add_run(run_of(job))
+    claim(store, lease=EXPIRED if says == "lost" else 60)
+    with store.wake_up(limit=1) as wake:
+        assert wake.supersede(job.id, running=True) == 1
+        assert wake.supersede(job.id, running=True) == 0
+    assert store.news("w", [run.id], room=False).cancelled == (run.id,)
+    if says == "lost":
+        store.reap()
+    elif says == "cancelled":
+        ends = {"state": RunState.CANCELLED, "reason": Reason.CANCELLED_BY_USER}
+        assert store.finish("w", run.id, 1, **ends)
+        assert store.attempts(run.id)[0].reason is Reason.SUPERSEDED
+    elif says == "failed":
+        ends = {"state": RunState.FAILED, "reason": Reason.USER_ERROR, "retry_in_seconds": 0}
+        assert store.finish("w", run.id, 1, **ends)
+    else:
+        assert store.finish("w", run.id, 1, state=RunState.SUCCEEDED)
+    ended = store.get_run(DEFAULT_TEAM, run.id)
+    expected = (RunState.CANCELLED, Reason.SUPERSEDED)
+    assert (ended.state, ended.reason) == (
+        (RunState.SUCCEEDED, None) if says == "succeeded" else expected
+    )
 
 
 def test_inv4_a_heartbeat_keeps_the_lease(store: SqlStore) -> None:

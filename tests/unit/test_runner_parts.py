@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,8 +102,8 @@ def test_only_marked_processes_are_killed(tmp_path: Path) -> None:
         other.wait()
 
 
-def failed(attempt: int, reason: Reason, **policies: float) -> float | None:
-    """The wait after this attempt failed."""
+def failed(attempt: int, reason: Reason, *, free: int = 0, **policies: Any) -> float | None:
+    """The wait after this attempt failed; `free` attempts cost no retry."""
     now = datetime.now(UTC)
     run = Run(
         id=RunId("r"),
@@ -118,8 +119,9 @@ def failed(attempt: int, reason: Reason, **policies: float) -> float | None:
         parameters={},
         notebook="/n.ipynb",
         notebook_sha256="0",
-        policies=Policies(**policies),  # type: ignore[arg-type]
+        policies=Policies(**policies),
         attempt=attempt,
+        free_attempts=free,
         created_by="u",
         created_at=now,
     )
@@ -136,8 +138,44 @@ def test_retries_wait_longer_each_time() -> None:
         assert 0.9 * about <= wait <= 1.1 * about
 
 
+def test_waits_grow_as_the_policy_says() -> None:
+    """By its factor, up to its longest wait, also where numbers end."""
+    policies = {"retries": 100, "retry_delay_seconds": 2.0, "retry_max_delay_seconds": 50.0}
+    for factor, attempt, about in ((1.0, 7, 2), (3.0, 3, 18), (3.0, 9, 50), (1e300, 99, 50)):
+        wait = failed(attempt, Reason.USER_ERROR, retry_backoff=factor, **policies)
+        assert wait is not None
+        assert 0.9 * about <= wait <= 1.1 * about
+
+
+@pytest.mark.parametrize(
+    ("name", "reasons"),
+    [
+        ("user_error", [Reason.USER_ERROR, Reason.CHECK_FAILED]),
+        ("timeout", [Reason.CELL_TIMEOUT, Reason.RUN_TIMEOUT]),
+        ("lost_worker", [Reason.KERNEL_DIED]),
+        ("platform", [Reason.PLATFORM_ERROR]),
+    ],
+)
+def test_only_failures_of_the_chosen_classes_are_retried(name, reasons) -> None:
+    """Each class stands for its reasons and for no other."""
+    every = (*Reason,)
+    retried = [r for r in every if failed(1, r, retries=1, retry_on=(name,)) is not None]
+    assert set(reasons) <= set(retried)
+    assert set(retried) - set(reasons) <= {Reason.WORKER_LOST}
+    assert failed(1, reasons[0], retries=1, retry_on=()) is None
+
+
+def test_free_attempts_leave_all_retries() -> None:
+    """What a stopping worker handed back does not count, and does not make the wait longer."""
+    wait = failed(4, Reason.USER_ERROR, free=3, retries=1, retry_delay_seconds=10.0)
+    assert wait is not None
+    assert wait <= 11.0
+    assert failed(5, Reason.USER_ERROR, free=3, retries=1) is None
+
+
 def test_what_a_retry_cannot_help_is_not_retried() -> None:
     """A missing kernel stays missing; the last attempt is the last."""
+    assert failed(1, Reason.NOT_RETRYABLE, retries=5) is None
     assert failed(1, Reason.KERNEL_MISSING, retries=5) is None
     assert failed(1, Reason.NOTEBOOK_MISSING, retries=5) is None
     assert failed(1, Reason.USER_ERROR, retries=0) is None

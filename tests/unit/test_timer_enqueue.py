@@ -168,6 +168,30 @@ def test_overlap_skip_counts_runs_of_the_same_wake_up(wakes: Wakes) -> None:
     assert skipped.reason is Reason.OVERLAP
 
 
+@pytest.mark.parametrize("overlap", ["latest_only", "cancel_running"])
+def test_the_latest_run_takes_the_place_of_all_before_it(wakes: Wakes, overlap) -> None:
+    """A backlog is one run and one row; what waited is skipped, what runs is asked to stop."""
+    due = wakes.store.now() - timedelta(seconds=95)
+    spec = spec_of("", every(30, anchor=due), overlap=overlap, catch_up="all")
+    job = add_job(wakes.store, spec, due=due)
+    running, waiting = (wakes.store.add_run(run_of(job, kind="schedule")) for _ in range(2))
+    (held,) = claim(wakes.store)
+    waiting = waiting if held.id == running.id else running
+    wakes.once()
+    states = {row.id: row for row in wakes.rows()}
+    ended = states.pop(waiting.id)
+    assert (ended.state, ended.reason) == (RunState.SKIPPED, Reason.SUPERSEDED)
+    asked = states.pop(held.id)
+    assert asked.state is RunState.RUNNING
+    assert asked.cancel_requested is (overlap == "cancel_running")
+    skipped, newest = states.values()
+    assert (skipped.reason, skipped.skipped_count) == (Reason.SUPERSEDED, 3)
+    assert (newest.state, newest.logical_time) == (RunState.QUEUED, due + 3 * MINUTE / 2)
+    assert claim(wakes.store) == [], "it waits until the other one has ended"
+    wakes.store.finish("w", held.id, 1, state=RunState.CANCELLED, reason=Reason.CANCELLED_BY_USER)
+    assert [run.id for run in claim(wakes.store)] == [newest.id]
+
+
 def test_overlap_queue_and_parallel_make_every_run(wakes: Wakes) -> None:
     """Whether they run at the same time is the worker's claim to decide."""
     due = wakes.store.now() - timedelta(seconds=1)

@@ -23,13 +23,16 @@ def upgrade() -> None:
         sa.Column("max_parallel", sa.Integer(), nullable=True),
         sa.Column("pool", sa.Text(), nullable=False, server_default="default"),
         sa.Column("priority", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("free_attempts", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("queue_until", sa.BigInteger(), nullable=True),
         sa.Column("late_at", sa.BigInteger(), nullable=True),
         sa.Column("pinned", sa.Boolean(), nullable=False, server_default=sa.false()),
     ):
         op.add_column("run", column)
     priority = sa.text("priority DESC")
-    _partial("ix_run_claim", "run", [priority, "not_before", "id"], _QUEUED)
+    filtered = ["job_id", "overlap", "max_parallel", "backfill_id", "team_id", "pool"]
+    _partial("ix_run_claim", "run", [priority, "not_before", "id", *filtered], _QUEUED)
+    _partial("ix_run_turn", "run", ["job_id", priority, "not_before", "id"], _QUEUED)
     _partial("ix_run_lease", "run", ["lease_until"], _HELD)
     _partial("ix_run_pool", "run", ["team_id", "pool"], _ACTIVE)
     _partial("ix_run_queue_until", "run", ["queue_until"], "queue_until IS NOT NULL")
@@ -107,7 +110,17 @@ def downgrade() -> None:
     for table in ("notice", "backfill", "pool"):
         op.drop_table(table)
     op.drop_index("ix_job_notebook", "job")
-    for index in ("claim", "lease", "pool", "queue_until", "late", "backfill", "interval", "ended"):
+    for index in (
+        "claim",
+        "turn",
+        "lease",
+        "pool",
+        "queue_until",
+        "late",
+        "backfill",
+        "interval",
+        "ended",
+    ):
         op.drop_index(f"ix_run_{index}", "run")
     for column in (
         "trigger_id",
@@ -115,6 +128,7 @@ def downgrade() -> None:
         "max_parallel",
         "pool",
         "priority",
+        "free_attempts",
         "queue_until",
         "late_at",
         "pinned",
