@@ -9,13 +9,14 @@ from jupyter_orch.domain.model import Trigger
 from jupyter_orch.domain.schedule_build import anchored, due_fields, interval_start, timetable
 from jupyter_orch.domain.schedule_clock import offset_of, zone_of
 from jupyter_orch.domain.schedule_timetable import Timetable
-from jupyter_orch.domain.schedule_validate import validate
+from jupyter_orch.domain.schedule_validate import check_ahead, validate
 from jupyter_orch.domain.schedule_words import describe
 
 __all__ = [
     "Fire",
     "Timetable",
     "anchored",
+    "check_ahead",
     "describe",
     "due_fields",
     "interval_start",

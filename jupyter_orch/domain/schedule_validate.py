@@ -63,6 +63,26 @@ def validate(trigger: Trigger, *, field: str) -> None:
     _check_bounds(trigger, field)
 
 
+def check_ahead(trigger: Trigger, now: datetime, *, field: str) -> None:
+    """Refuses a valid trigger that is never due again.
+
+    Raises:
+        BadInput: Names the field that ends it, e.g. `triggers.0.at`.
+    """
+    if next(timetable(trigger, anchor=now).after(now.astimezone(UTC)), None) is not None:
+        return
+    if trigger.kind == "once":
+        raise BadInput(
+            "The time has passed.",
+            field=f"{field}.at",
+            hint="Run the job now, or name a later one.",
+        )
+    raise BadInput(
+        "The trigger is never due again: its times have passed.",
+        field=f"{field}.{_narrowest(trigger)}",
+    )
+
+
 def _check_zone(name: str, field: str) -> None:
     try:
         zone_of(name)
