@@ -1,6 +1,5 @@
 """Commands about jobs."""
 
-import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,24 +15,18 @@ from jupyter_orch.cli.common import (
     typed,
 )
 from jupyter_orch.cli.follow import follow
+from jupyter_orch.cli.triggers import trigger_options, triggers_of
 from jupyter_orch.client import Client
-from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.domain.ids import new_id
 from jupyter_orch.domain.model import JobListState
-from jupyter_orch.settings import local_zone
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_SPAN = re.compile(r"([1-9][0-9]*)\s*([smhd])")
 
 
 @click.command(
-    epilog="Example: jupyter orch schedule report.ipynb --cron '0 6 * * *' -p day 2013-02-01"
+    epilog="Example: jupyter orch schedule report.ipynb --cron '0 6 * * *' --exclude sun"
 )
 @click.argument("notebook", type=click.Path(path_type=Path))
 @click.option("--name", help="Name of the job; absent: the notebook's.")
-@click.option("--cron", help='When, as five cron fields, e.g. "0 6 * * *".')
-@click.option("--every", help="How often: 30s, 10m, 2h, 1d.")
-@click.option("--time-zone", help="IANA name that cron is read in; absent: this machine's.")
+@trigger_options
 @parameter_option
 @click.option("--kernel", help="Kernelspec; absent: the one that the notebook names.")
 @click.option("--pin", is_flag=True, help="Freeze the notebook as it is now.")
@@ -48,8 +41,13 @@ def schedule(
     notebook: Path,
     *,
     name: str | None,
-    cron: str | None,
-    every: str | None,
+    cron: tuple[str, ...],
+    every: tuple[str, ...],
+    at: tuple[str, ...],
+    start: str | None,
+    end: str | None,
+    exclude: tuple[str, ...],
+    jitter: str | None,
     time_zone: str | None,
     assignments: tuple[tuple[str, str], ...],
     kernel: str | None,
@@ -64,9 +62,20 @@ def schedule(
 ) -> None:
     """Schedule NOTEBOOK as a job.
 
-    Without --cron and --every the job runs only when it is asked to.
+    --cron, --every and --at may be given together and several times; without any of them the job
+    runs only when it is asked to.
     """
     path = str(notebook.absolute())
+    triggers = triggers_of(
+        cron=cron,
+        every=every,
+        at=at,
+        start=start,
+        end=end,
+        exclude=exclude,
+        jitter=jitter,
+        time_zone=time_zone,
+    )
     with open_client() as client:
         spec = {
             "name": name or notebook.stem,
@@ -74,7 +83,7 @@ def schedule(
             "source": "pinned" if pin else "tracking",
             "kernel": kernel,
             "parameters": typed(assignments, lambda: client.inspect(path)["schema"]),
-            "triggers": _triggers(cron, every, time_zone),
+            "triggers": triggers,
             "policies": {
                 "retries": retries,
                 "timeout_seconds": timeout,
@@ -194,32 +203,6 @@ def run(job: str, *, assignments: tuple[tuple[str, str], ...], wait: bool, as_js
         values = typed(assignments, lambda: client.schema(job))
         started = client.run(job, values, idempotency_key=new_id())
         follow(client, started, wait=wait, as_json=as_json)
-
-
-def _triggers(cron: str | None, every: str | None, time_zone: str | None) -> list[dict[str, Any]]:
-    triggers: list[dict[str, Any]] = []
-    zone = time_zone or local_zone()
-    if cron:
-        triggers.append({"kind": "cron", "cron": cron, "time_zone": zone})
-    if every:
-        triggers.append({"kind": "interval", "every_seconds": seconds_of(every), "time_zone": zone})
-    return triggers
-
-
-def seconds_of(text: str) -> int:
-    """Seconds of `30s`, `10m`, `2h`, `1d`.
-
-    Raises:
-        BadInput: The text is nothing like it.
-    """
-    match = _SPAN.fullmatch(text.strip().lower())
-    if match is None:
-        raise BadInput(
-            f"{text!r} is not a length of time.",
-            field="every",
-            hint="Give a number and s, m, h or d, for example 10m.",
-        )
-    return int(match[1]) * _UNITS[match[2]]
 
 
 def _explain(client: Client, trigger: dict[str, Any]) -> None:

@@ -10,11 +10,22 @@ a `*` in minute or hour means elapsed time: every instant whose wall clock match
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
+
+from jupyter_orch.domain.schedule_clock import (
+    INSTANT,
+    earliest,
+    midnight,
+    next_change,
+    offset_of,
+    previous_change,
+    same_clock,
+    wall_at,
+)
 
 _ALIASES = {
     "@yearly": "0 0 1 1 *",
@@ -27,12 +38,8 @@ _ALIASES = {
 }
 _FIELDS = 5
 _LONGEST_EXPRESSION = 200  # characters
-_INSTANT = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
 _DAY = timedelta(days=1)
-#: How far to look for the next change of clocks at a time. Two changes are never this close.
-_STRIDE = timedelta(days=7)
-_STRIDES = 26
 #: A Monday far from any change of clocks; only for finding out whether an expression ever fires.
 _PROBE = datetime(2024, 1, 1)  # noqa: DTZ001 - a wall-clock time, not an instant
 
@@ -98,19 +105,18 @@ class Cron:
         start = first
         while start <= last:
             day = start.astimezone(self._zone).date()
-            end = max(self._midnight(day + _DAY), start + _SECOND)
-            whole = start == self._midnight(day) and end - start == _DAY and end <= last + _SECOND
-            if whole and _same_clock(self._zone, start - _INSTANT, end):
+            end = max(midnight(day + _DAY, self._zone), start + _SECOND)
+            whole = (
+                start == midnight(day, self._zone) and end - start == _DAY and end <= last + _SECOND
+            )
+            if whole and same_clock(self._zone, start - INSTANT, end):
                 total += per_day * (day.month in rules.months and rules.match_day(day))
             else:
-                final = min(end - _INSTANT, last)
-                fires = self.after(start - _INSTANT)
+                final = min(end - INSTANT, last)
+                fires = self.after(start - INSTANT)
                 total += sum(1 for _ in takewhile(lambda fire: fire <= final, fires))  # noqa: B023
             start = end
         return total
-
-    def _midnight(self, day: date) -> datetime:
-        return _earliest(datetime.combine(day, time()), self._zone)
 
     def _walls(self, start: datetime, *, reverse: bool = False) -> Iterator[datetime]:
         """Matching wall-clock times beyond `start`, itself excluded."""
@@ -118,27 +124,27 @@ class Cron:
 
     def _fixed_after(self, instant: datetime) -> Iterator[datetime]:
         latest = instant
-        for wall in self._walls(_wall(instant, self._zone)):
-            fire = _earliest(wall, self._zone)
+        for wall in self._walls(wall_at(instant, self._zone)):
+            fire = earliest(wall, self._zone)
             if fire > latest:  # several times in one gap are one fire
                 yield fire
                 latest = fire
 
     def _fixed_before(self, instant: datetime) -> Iterator[datetime]:
-        earliest = instant
+        first = instant
         local = instant.astimezone(self._zone)
         # In the second of two equal hours, later wall-clock times may lie in the past: start from
         # the wall clock that nobody put back.
-        unchanged = (instant + _offset(local.replace(fold=0))).replace(tzinfo=None)
+        unchanged = (instant + offset_of(local.replace(fold=0))).replace(tzinfo=None)
         for wall in self._walls(unchanged, reverse=True):
-            fire = _earliest(wall, self._zone)
-            if fire < earliest:
+            fire = earliest(wall, self._zone)
+            if fire < first:
                 yield fire
-                earliest = fire
+                first = fire
 
     def _elapsed_after(self, instant: datetime) -> Iterator[datetime]:
-        start, offset = instant, _offset(instant.astimezone(self._zone))
-        change = _next_change(self._zone, instant)
+        start, offset = instant, offset_of(instant.astimezone(self._zone))
+        change = next_change(self._zone, instant)
         while True:
             found = False
             for wall in self._walls((start + offset).replace(tzinfo=None)):
@@ -149,14 +155,14 @@ class Cron:
                 yield fire
             if not found:
                 return
-            start, offset = change - _SECOND, _offset(change.astimezone(self._zone))
-            change = _next_change(self._zone, change)
+            start, offset = change - _SECOND, offset_of(change.astimezone(self._zone))
+            change = next_change(self._zone, change)
 
     def _elapsed_before(self, instant: datetime) -> Iterator[datetime]:
         end = instant
         while True:
-            offset = _offset((end - _INSTANT).astimezone(self._zone))
-            change = _previous_change(self._zone, end)
+            offset = offset_of((end - INSTANT).astimezone(self._zone))
+            change = previous_change(self._zone, end)
             found = False
             for wall in self._walls((end + offset).replace(tzinfo=None), reverse=True):
                 fire = (wall - offset).replace(tzinfo=UTC)
@@ -167,58 +173,3 @@ class Cron:
             if not found:
                 return
             end = change
-
-
-def _offset(local: datetime) -> timedelta:
-    return local.utcoffset() or timedelta()
-
-
-def _wall(instant: datetime, zone: ZoneInfo) -> datetime:
-    return instant.astimezone(zone).replace(tzinfo=None)
-
-
-def _same_clock(zone: ZoneInfo, one: datetime, other: datetime) -> bool:
-    return _offset(one.astimezone(zone)) == _offset(other.astimezone(zone))
-
-
-def _earliest(wall: datetime, zone: ZoneInfo) -> datetime:
-    """The first instant at which the clock shows `wall`, or the end of the gap that swallows it."""
-    instant = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    if _wall(instant, zone) == wall:
-        return instant
-    return _change_between(zone, wall.replace(tzinfo=zone, fold=1).astimezone(UTC), instant)
-
-
-def _change_between(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
-    """The instant in (low, high] at which clocks change from what they are at `low`."""
-    low, high = low.replace(microsecond=0), high.replace(microsecond=0)
-    while high - low > _SECOND:
-        middle = low + timedelta(seconds=int((high - low).total_seconds()) // 2)
-        low, high = (middle, high) if _same_clock(zone, low, middle) else (low, middle)
-    return high
-
-
-def _next_change(zone: ZoneInfo, instant: datetime) -> datetime:
-    """The next change of clocks after `instant`, or an instant up to which there is none."""
-    if zone.key == "UTC":
-        return instant + _STRIDES * _STRIDE
-    low = instant
-    for _ in range(_STRIDES):
-        high = low + _STRIDE
-        if not _same_clock(zone, low, high):
-            return _change_between(zone, low, high)
-        low = high
-    return low
-
-
-def _previous_change(zone: ZoneInfo, instant: datetime) -> datetime:
-    """The last change of clocks before `instant`, or an instant since which there is none."""
-    if zone.key == "UTC":
-        return instant - _STRIDES * _STRIDE
-    high = instant - _INSTANT
-    for _ in range(_STRIDES):
-        low = high - _STRIDE
-        if not _same_clock(zone, low, high):
-            return _change_between(zone, low, high)
-        high = low
-    return high

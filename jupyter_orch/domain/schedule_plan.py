@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 
 from jupyter_orch.domain.model import Policies, Trigger
-from jupyter_orch.domain.schedule import Timetable, timetable
+from jupyter_orch.domain.schedule_build import interval_start, timetable
+from jupyter_orch.domain.schedule_clock import INSTANT
+from jupyter_orch.domain.schedule_timetable import Timetable
 
 #: A due instant that is fired at most this late counts as on time, for catch-up `none`.
 ON_TIME = timedelta(seconds=60)
-_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ def passed(trigger: Trigger, due: datetime, until: datetime) -> Span | None:
     first_after = next(table.after(due), None)
     if first_after is None or first_after > until:
         return Span(count=1, first=due, last=due)
-    last = next(table.before(until + _INSTANT))
+    last = next(table.before(until + INSTANT))
     return Span(count=1 + table.count(first_after, last), first=due, last=last)
 
 
@@ -65,6 +66,7 @@ def plan_due(
 ) -> Plan:
     """Applies the catch-up policy to the due instants from `due` up to `now`.
 
+    What is older than the policy's limit of staleness is never caught up with.
     `last_due` is the due instant before `due` as the database knows it: after an edit of the
     schedule the first data interval continues from there. Fast however long nobody was there.
     """
@@ -74,8 +76,9 @@ def plan_due(
     if span is None:
         return Plan(slots=(), skipped=None, next_due=due, last_due=None)
     fires = _newest(table, span, _wanted(policies, late=now - span.last))
+    fires = [fire for fire in fires if not _stale(policies, now - fire)]
     skipped = _skipped(table, span, fires)
-    starts = [_interval_start(table, fires, skipped, last_due), *fires] if fires else []
+    starts = [_first_start(trigger, fires[0], skipped, last_due), *fires] if fires else []
     return Plan(
         slots=tuple(
             Slot(at=at, interval_start=start) for start, at in zip(starts, fires, strict=False)
@@ -92,9 +95,14 @@ def _wanted(policies: Policies, *, late: timedelta) -> int:
     return 0 if policies.catch_up == "none" and late > ON_TIME else 1
 
 
+def _stale(policies: Policies, late: timedelta) -> bool:
+    limit = policies.max_staleness_seconds
+    return limit is not None and late.total_seconds() > limit
+
+
 def _newest(table: Timetable, span: Span, wanted: int) -> list[datetime]:
     """The last `wanted` due instants of the span, earliest first."""
-    backwards = islice(table.before(span.last + _INSTANT), wanted)
+    backwards = islice(table.before(span.last + INSTANT), wanted)
     fires = list(takewhile(lambda fire: fire > span.first, backwards))
     if len(fires) < wanted:
         fires.append(span.first)
@@ -105,13 +113,13 @@ def _skipped(table: Timetable, span: Span, fires: list[datetime]) -> Span | None
     count = span.count - len(fires)
     if count == 0:
         return None
-    last = max(span.first, next(table.before(fires[0]))) if fires else span.last
+    last = max(span.first, next(table.before(fires[0]), span.first)) if fires else span.last
     return Span(count=count, first=span.first, last=last)
 
 
-def _interval_start(
-    table: Timetable, fires: list[datetime], skipped: Span | None, last_due: datetime | None
+def _first_start(
+    trigger: Trigger, fire: datetime, skipped: Span | None, last_due: datetime | None
 ) -> datetime | None:
     if skipped is not None:
         return skipped.last
-    return last_due or next(table.before(fires[0]), None)
+    return last_due or interval_start(trigger, fire)

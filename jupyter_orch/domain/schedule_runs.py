@@ -4,6 +4,7 @@ from datetime import datetime
 
 from jupyter_orch.domain.ids import RunId, new_id
 from jupyter_orch.domain.model import Job, Run, RunError, Trigger
+from jupyter_orch.domain.schedule_jitter import jitter
 from jupyter_orch.domain.schedule_plan import Slot, Span
 from jupyter_orch.domain.states import Reason, RunState
 
@@ -34,7 +35,7 @@ def scheduled_run(
         logical_time=slot.at,
         interval_start=slot.interval_start,
         interval_end=slot.at,
-        not_before=slot.at,
+        not_before=slot.at + jitter(job.id, trigger.id, trigger.jitter_seconds),
         parameters={**job.spec.parameters, **trigger.parameters},
         notebook=job.spec.notebook,
         notebook_sha256=notebook_sha256,

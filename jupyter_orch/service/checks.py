@@ -9,15 +9,15 @@ from typing import Any
 
 from jupyter_orch.domain import parameters, schedule
 from jupyter_orch.domain.errors import BadFields, BadInput
-from jupyter_orch.domain.model import JobSpec, Json, Policies, Trigger
+from jupyter_orch.domain.model import JobSpec, Json, Trigger
 from jupyter_orch.domain.parameters import NotebookFacts
+from jupyter_orch.service import policies
 from jupyter_orch.service.kernels import check_kernel
 from jupyter_orch.service.notebooks import Notebooks, facts_of
 
 LONGEST_NAME = 200  # characters
 LONGEST_DESCRIPTION = 10_000  # characters
 MOST_TRIGGERS = 100
-MOST_RETRIES = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,18 +46,27 @@ class _Problems:
 
 
 def check_spec(
-    spec: JobSpec, notebooks: Notebooks, *, root: Path | None, now: datetime
+    spec: JobSpec,
+    notebooks: Notebooks,
+    *,
+    root: Path | None,
+    now: datetime,
+    earlier: JobSpec | None = None,
 ) -> CheckedSpec:
     """The spec as it is stored: absolute path, trigger ids, canonical parameters.
+
+    A trigger that is new, or that is due at other times than in the `earlier` spec, must be due
+    some time after `now`; one whose times have passed may be saved again as it was.
 
     Raises:
         BadFields: Every field that cannot be used, by its name.
     """
     problems = _Problems()
     _check_texts(spec, problems)
-    _check_policies(spec.policies, problems)
-    spec = replace(spec, name=spec.name.strip(), triggers=_named(spec.triggers, now))
-    _check_times(spec.triggers, problems)
+    problems.found.extend(policies.problems(spec.policies))
+    known = {trigger.id: trigger for trigger in earlier.triggers} if earlier else {}
+    spec = replace(spec, name=spec.name.strip(), triggers=_named(spec.triggers, known, now))
+    _check_times(spec.triggers, known, now, problems)
     content = b""
     with problems.collecting():
         path = notebooks.resolve(spec.notebook, root=root)
@@ -111,39 +120,32 @@ def _check_texts(spec: JobSpec, problems: _Problems) -> None:
         )
 
 
-def _check_policies(policies: Policies, problems: _Problems) -> None:
-    if not 0 <= policies.retries <= MOST_RETRIES:
-        problems.refuse("policies.retries", f"Retries are from 0 to {MOST_RETRIES}.")
-    if not policies.retry_delay_seconds >= 0:
-        problems.refuse("policies.retry_delay_seconds", "A delay is at least 0 seconds.")
-    for name in ("timeout_seconds", "cell_timeout_seconds"):
-        seconds = getattr(policies, name)
-        if seconds is not None and not seconds > 0:
-            problems.refuse(f"policies.{name}", "A time limit is longer than 0 seconds.")
-    if policies.max_catch_up < 1:
-        problems.refuse("policies.max_catch_up", "Catching up makes at least 1 run.")
-
-
-def _named(triggers: tuple[Trigger, ...], now: datetime) -> tuple[Trigger, ...]:
-    """Triggers with an id each, and intervals with an anchor."""
+def _named(
+    triggers: tuple[Trigger, ...], earlier: Mapping[str, Trigger], now: datetime
+) -> tuple[Trigger, ...]:
+    """Triggers with an id each, and an anchor where they need one."""
     taken = {trigger.id for trigger in triggers}
     free = (f"t{number}" for number in range(1, len(triggers) * 2 + 1))
     unused = (name for name in free if name not in taken)
-    return tuple(
-        replace(
-            trigger,
-            id=trigger.id or next(unused),
-            anchor=trigger.anchor or (_whole(now) if trigger.kind == "interval" else None),
-        )
-        for trigger in triggers
-    )
+    named = (replace(trigger, id=trigger.id or next(unused)) for trigger in triggers)
+    return tuple(_tied(trigger, earlier.get(trigger.id), now) for trigger in named)
 
 
-def _whole(now: datetime) -> datetime:
-    return now.replace(microsecond=0)
+def _tied(trigger: Trigger, earlier: Trigger | None, now: datetime) -> Trigger:
+    """With the anchor that it had, if nothing else has changed, so that a save moves nothing."""
+    if earlier is not None and trigger.anchor is None:
+        as_before = replace(trigger, anchor=earlier.anchor)
+        if schedule.due_fields(as_before) == schedule.due_fields(earlier):
+            return as_before
+    return schedule.anchored(trigger, now)
 
 
-def _check_times(triggers: tuple[Trigger, ...], problems: _Problems) -> None:
+def _check_times(
+    triggers: tuple[Trigger, ...],
+    earlier: Mapping[str, Trigger],
+    now: datetime,
+    problems: _Problems,
+) -> None:
     if len(triggers) > MOST_TRIGGERS:
         problems.refuse("triggers", f"A job has at most {MOST_TRIGGERS} triggers.")
         return
@@ -155,6 +157,9 @@ def _check_times(triggers: tuple[Trigger, ...], problems: _Problems) -> None:
         seen.add(trigger.id)
         with problems.collecting():
             schedule.validate(trigger, field=field)
+            before = earlier.get(trigger.id)
+            if before is None or schedule.due_fields(before) != schedule.due_fields(trigger):
+                schedule.check_ahead(trigger, now, field=field)
 
 
 def _check_parameters(spec: JobSpec, facts: NotebookFacts, problems: _Problems) -> JobSpec:

@@ -104,7 +104,7 @@ class Jobs:
         require(actor, "write")
         job = self._store.get_job(actor.team, key)
         now = self._clock.now()
-        checked = check_spec(spec, self._notebooks, root=root, now=now)
+        checked = check_spec(spec, self._notebooks, root=root, now=now, earlier=job.spec)
         sha256 = self._artifacts.put_notebook(checked.content)
         saved = self._store.update_job(
             job.id,

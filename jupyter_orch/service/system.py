@@ -85,9 +85,9 @@ class System:
             BadInput: The trigger cannot be used (field `trigger.…`).
         """
         require(actor, "read")
-        trigger = replace(trigger, id=trigger.id or "preview")
-        schedule.validate(trigger, field="trigger")
         now = self._clock.now()
+        trigger = schedule.anchored(replace(trigger, id=trigger.id or "preview"), now)
+        schedule.validate(trigger, field="trigger")
         fires = schedule.preview(trigger, now, max(1, min(count, MOST_FIRES)))
         return {"fires": fires, "description": schedule.describe(trigger)}
 

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from jupyter_orch.domain.model import Job, Trigger
+from jupyter_orch.domain.schedule_build import due_fields
 from jupyter_orch.domain.schedule_plan import Span, passed
 from jupyter_orch.domain.schedule_runs import skipped_run
 from jupyter_orch.domain.states import Reason
@@ -41,12 +42,16 @@ def replace(
     saved: Job,
     next_due: Mapping[str, datetime | None],
 ) -> None:
-    """Goes from the triggers of one job version to those of the next."""
+    """Goes from the triggers of one job version to those of the next.
+
+    What was due under times that are no more, and never fired, is skipped: the job was paused, or
+    it was edited first. A trigger whose times stay as they were is caught up with by policy.
+    """
     wanted = {spec.id: spec for spec in saved.spec.triggers}
     known = {spec.id: spec for spec in earlier.spec.triggers}
     for spec in earlier.spec.triggers:
         following = wanted.get(spec.id)
-        if following is not None and _times(following) == _times(spec):
+        if following is not None and due_fields(following) == due_fields(spec):
             continue
         due = next_due.get(spec.id) if following else None
         restart(database, connection, earlier, spec, due, reason=_why(earlier))
@@ -87,12 +92,8 @@ def _passed(spec: Trigger, due: datetime, until: datetime) -> Span | None:
         return Span(count=1, first=due, last=due) if due <= until else None
 
 
-def _times(spec: Trigger) -> tuple[object, ...]:
-    return (spec.kind, spec.cron, spec.time_zone, spec.every_seconds, spec.anchor)
-
-
 def _why(owner: Job) -> Reason:
-    return Reason.PAUSED if owner.paused else Reason.CATCH_UP
+    return Reason.PAUSED if owner.paused else Reason.EDITED
 
 
 def _is(owner: Job, spec: Trigger) -> tuple[sa.ColumnElement[bool], ...]:

@@ -112,7 +112,7 @@ def test_inv1_due_instants_that_an_edit_passes_over_leave_a_skipped_row(store: S
     job = add_job(store, spec_of("daily", every(60, anchor=now)), due=now - timedelta(seconds=300))
     save(store, job, spec_of("daily"))
     (row,) = store.list_runs(DEFAULT_TEAM).items
-    assert (row.state, row.reason, row.skipped_count) == (RunState.SKIPPED, Reason.CATCH_UP, 6)
+    assert (row.state, row.reason, row.skipped_count) == (RunState.SKIPPED, Reason.EDITED, 6)
     assert (row.skipped_first, row.skipped_last) == (now - timedelta(seconds=300), now)
 
 
