@@ -6,12 +6,13 @@ from jupyter_orch.store.changes import SqlChanges
 from jupyter_orch.store.engine import Database
 from jupyter_orch.store.jobs import SqlJobs
 from jupyter_orch.store.ledger import SqlLedger
+from jupyter_orch.store.notices import SqlNotices
 from jupyter_orch.store.runs import SqlRuns
 from jupyter_orch.store.schedule import SqlSchedule
 from jupyter_orch.store.schema import migrate
 
 
-class SqlStore(SqlJobs, SqlRuns, SqlLedger, SqlSchedule, SqlChanges):
+class SqlStore(SqlJobs, SqlRuns, SqlNotices, SqlLedger, SqlSchedule, SqlChanges):
     """The one database; safe from many threads and many processes.
 
     Args:

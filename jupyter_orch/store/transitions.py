@@ -9,6 +9,7 @@ from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.model import RunError
 from jupyter_orch.domain.states import Reason, RunState, before
 from jupyter_orch.store.changes import record
+from jupyter_orch.store.notices import TOLD, tell_ended
 from jupyter_orch.store.rows import to_json
 from jupyter_orch.store.tables import attempt, run
 
@@ -36,8 +37,8 @@ def end(
     reason: Reason | None = None,
     error: RunError | None = None,
 ) -> bool:
-    """Brings a run to a terminal state and takes its lease away."""
-    return move(
+    """Brings a run to a terminal state, takes its lease away and notes whom to tell."""
+    ended = move(
         connection,
         run_id,
         state,
@@ -46,6 +47,9 @@ def end(
         ended_at=at,
         lease_until=None,
     )
+    if ended and state in TOLD:
+        tell_ended(connection, [run_id], at=at)
+    return ended
 
 
 def end_attempt(

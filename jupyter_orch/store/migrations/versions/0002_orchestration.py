@@ -38,6 +38,9 @@ def upgrade() -> None:
     interval = ["job_id", "trigger_id", "logical_time"]
     _partial("ix_run_interval", "run", interval, "trigger_id IS NOT NULL")
     _partial("ix_run_ended", "run", ["ended_at"], "ended_at IS NOT NULL")
+    by_job = ["job_id", "state", "ended_at"]
+    _partial("ix_run_job_ended", "run", by_job, "ended_at IS NOT NULL")
+    op.create_index("ix_run_notebook", "run", ["notebook_sha256"])
     op.create_index("ix_job_notebook", "job", ["team_id", "notebook"])
     op.create_table(
         "pool",
@@ -107,7 +110,18 @@ def downgrade() -> None:
     for table in ("notice", "backfill", "pool"):
         op.drop_table(table)
     op.drop_index("ix_job_notebook", "job")
-    for index in ("claim", "lease", "pool", "queue_until", "late", "backfill", "interval", "ended"):
+    for index in (
+        "claim",
+        "lease",
+        "pool",
+        "queue_until",
+        "late",
+        "backfill",
+        "interval",
+        "ended",
+        "job_ended",
+        "notebook",
+    ):
         op.drop_index(f"ix_run_{index}", "run")
     for column in (
         "trigger_id",
