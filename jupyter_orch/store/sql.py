@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from jupyter_orch.store.archive import SqlArchive
 from jupyter_orch.store.changes import SqlChanges
 from jupyter_orch.store.engine import Database
 from jupyter_orch.store.jobs import SqlJobs
@@ -12,7 +13,7 @@ from jupyter_orch.store.schedule import SqlSchedule
 from jupyter_orch.store.schema import migrate
 
 
-class SqlStore(SqlJobs, SqlRuns, SqlNotices, SqlLedger, SqlSchedule, SqlChanges):
+class SqlStore(SqlJobs, SqlRuns, SqlNotices, SqlArchive, SqlLedger, SqlSchedule, SqlChanges):
     """The one database; safe from many threads and many processes.
 
     Args:
