@@ -12,6 +12,7 @@ from jupyter_orch.domain.outputs import TableVersion
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
+from jupyter_orch.store.notices import tell_ended
 from jupyter_orch.store.pages import page
 from jupyter_orch.store.rows import attempt_from, run_from, run_row, version_from
 from jupyter_orch.store.tables import ACTIVE, attempt, in_state, published_version, query, run
@@ -24,6 +25,7 @@ def insert_run(database: Database, connection: sa.Connection, new: Run, **held: 
     if added:
         record(connection, "run", [new.id])
         if new.state is RunState.FAILED:  # it ended before it could begin
+            tell_ended(connection, [new.id], at=database.now(connection))
             note_last(connection, new.id, new.state)
     return added
 

@@ -146,6 +146,8 @@ run = sa.Table(
     sa.Index("ix_run_team", "team_id", "id"),
     sa.Index("ix_run_state", "team_id", "state", "id"),
     sa.Index("ix_run_job", "job_id", "id"),
+    #: Whether anybody still needs a frozen notebook.
+    sa.Index("ix_run_notebook", "notebook_sha256"),
 )
 sa.Index(
     "uq_run_without_job",
@@ -201,6 +203,11 @@ for _name, _columns, _where in (
         run.c.trigger_id.is_not(None),
     ),
     ("ix_run_ended", (run.c.ended_at,), run.c.ended_at.is_not(None)),
+    (
+        "ix_run_job_ended",
+        (run.c.job_id, run.c.state, run.c.ended_at),
+        run.c.ended_at.is_not(None),
+    ),
 ):
     sa.Index(_name, *_columns, sqlite_where=_where, postgresql_where=_where)
 

@@ -9,6 +9,7 @@ from jupyter_orch.domain.ids import JobId, RunId
 from jupyter_orch.domain.model import Run, RunError
 from jupyter_orch.domain.states import Reason, RunState, before
 from jupyter_orch.store.changes import record
+from jupyter_orch.store.notices import TOLD, tell_ended
 from jupyter_orch.store.rows import to_json
 from jupyter_orch.store.tables import ACTIVE, attempt, in_state, job, run
 
@@ -46,7 +47,7 @@ def end(
     error: RunError | None = None,
     **values: Any,
 ) -> bool:
-    """Brings a run to a terminal state and takes its lease away."""
+    """Brings a run to a terminal state, takes its lease away and notes whom to tell."""
     ended = move(
         connection,
         run_id,
@@ -59,6 +60,8 @@ def end(
         late_at=None,
         **values,
     )
+    if ended and state in TOLD:
+        tell_ended(connection, [run_id], at=at)
     if ended and state is not RunState.SKIPPED:
         note_last(connection, run_id, state)
     return ended

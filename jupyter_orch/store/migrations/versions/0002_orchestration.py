@@ -41,6 +41,9 @@ def upgrade() -> None:
     interval = ["job_id", "trigger_id", "logical_time"]
     _partial("ix_run_interval", "run", interval, "trigger_id IS NOT NULL")
     _partial("ix_run_ended", "run", ["ended_at"], "ended_at IS NOT NULL")
+    by_job = ["job_id", "state", "ended_at"]
+    _partial("ix_run_job_ended", "run", by_job, "ended_at IS NOT NULL")
+    op.create_index("ix_run_notebook", "run", ["notebook_sha256"])
     op.create_index("ix_job_notebook", "job", ["team_id", "notebook"])
     op.create_table(
         "pool",
@@ -120,6 +123,8 @@ def downgrade() -> None:
         "backfill",
         "interval",
         "ended",
+        "job_ended",
+        "notebook",
     ):
         op.drop_index(f"ix_run_{index}", "run")
     for column in (

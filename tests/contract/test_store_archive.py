@@ -1,0 +1,156 @@
+"""What retention may remove, and what it never does, in every store."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from store_kit import NOW, add_job, claim, run_of, spec_of, staged_of, version_of
+
+from jupyter_orch.domain.errors import NotFound
+from jupyter_orch.domain.ids import DEFAULT_TEAM, RunId
+from jupyter_orch.domain.model import Job, Run
+from jupyter_orch.domain.states import RunState
+from jupyter_orch.store.sql import SqlStore
+from jupyter_orch.store.tables import attempt, backfill, publish_intent, published_version, query
+
+LONG_AFTER = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def ended(store: SqlStore, job: Job | None, state: RunState = RunState.FAILED, **values) -> Run:
+    """A run that ended at `at`, by default now."""
+    at = values.pop("at", NOW)
+    return store.add_run(replace(run_of(job, state=state, **values), ended_at=at))
+
+
+def expired(store: SqlStore, *, before: datetime = LONG_AFTER, limit: int = 100) -> list[RunId]:
+    """What may go."""
+    return list(store.expired_runs(ended_before=before, limit=limit))
+
+
+def test_the_oldest_go_first(store: SqlStore) -> None:
+    """Only what ended before the instant, a batch at a time."""
+    days = [ended(store, None, at=NOW + timedelta(days=day)) for day in (3, 1, 2)]
+    store.add_run(run_of())
+    third, first, second = (run.id for run in days)
+    assert expired(store, limit=2) == [first, second]
+    assert expired(store, before=NOW + timedelta(days=3)) == [first, second]
+    assert store.delete_runs([first, second]) == 2
+    assert expired(store) == [third]
+
+
+def test_a_run_goes_with_all_that_belongs_to_it(store: SqlStore) -> None:
+    """Attempts, queries, intents and versions are no orphans."""
+    store.add_run(run_of())
+    (run,) = claim(store)
+    store.record_query("w", run.id, 1, "q1")
+    store.begin_publishing("w", run.id, 1, [staged_of("a.b")])
+    store.finish("w", run.id, 1, state=RunState.SUCCEEDED, versions=[version_of("a.b", run)])
+    before = store.last_change()
+    assert store.delete_runs([run.id]) == 1
+    with pytest.raises(NotFound):
+        store.get_run(DEFAULT_TEAM, run.id)
+    with store._database.reading() as connection:
+        for table in (attempt, query, publish_intent, published_version):
+            assert connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() == 0
+    assert [change.kind for change in store.changes(after=before)] == ["run"]
+
+
+def test_removing_twice_is_harmless(store: SqlStore) -> None:
+    """Two processes may do it at once; unknown runs are nothing."""
+    run = ended(store, None)
+    assert store.delete_runs([run.id, run.id]) == 1
+    before = store.last_change()
+    assert store.delete_runs([run.id]) == 0
+    assert store.delete_runs([]) == 0
+    assert store.last_change() == before
+
+
+def test_a_run_that_has_not_ended_never_goes(store: SqlStore) -> None:
+    """Not even by name."""
+    queued = store.add_run(run_of())
+    held = store.add_run(run_of())
+    claim(store, limit=1)
+    assert expired(store) == []
+    assert store.delete_runs([queued.id, held.id]) == 0
+
+
+def test_pinned_runs_stay_until_they_are_let_go(store: SqlStore) -> None:
+    """A pin that comes between finding and removing counts, too."""
+    run = ended(store, None)
+    assert expired(store) == [run.id]
+    before = store.last_change()
+    assert store.set_pinned(run.id, pinned=True, user="ada").pinned
+    assert store.set_pinned(run.id, pinned=True, user="ada").pinned
+    assert len(store.changes(after=before)) == 1
+    assert store.delete_runs([run.id]) == 0
+    assert expired(store) == []
+    assert not store.set_pinned(run.id, pinned=False, user="ada").pinned
+    assert store.delete_runs([run.id]) == 1
+    with pytest.raises(NotFound):
+        store.set_pinned(run.id, pinned=True, user="ada")
+
+
+def test_the_last_success_of_a_job_stays(store: SqlStore) -> None:
+    """However old it is and whatever failed since; a deleted job keeps nothing."""
+    job, other = add_job(store, spec_of()), add_job(store, spec_of())
+    old = ended(store, job, RunState.SUCCEEDED)
+    last = ended(store, job, RunState.SUCCEEDED, at=NOW + timedelta(hours=1))
+    failed = ended(store, job, at=NOW + timedelta(hours=2))
+    only = ended(store, other, RunState.SUCCEEDED, at=NOW + timedelta(hours=3))
+    assert expired(store) == [old.id, failed.id]
+    assert store.delete_runs([old.id, last.id, failed.id, only.id]) == 2
+    store.delete_job(other.id, user="ada")
+    assert expired(store) == [only.id]
+
+
+def test_runs_that_a_backfill_looks_at_stay(store: SqlStore) -> None:
+    """Its own and those in its range, until it has ended."""
+    job, other = add_job(store, spec_of()), add_job(store, spec_of())
+    row = {
+        "id": "b" * 26,
+        "team_id": DEFAULT_TEAM,
+        "job_id": job.id,
+        "job_name": job.spec.name,
+        "job_version": 1,
+        "trigger": {},
+        "first": int((NOW - timedelta(days=2)).timestamp() * 1_000_000),
+        "last": int(NOW.timestamp() * 1_000_000),
+        "only": "missing",
+        "newest_first": False,
+        "concurrency": 1,
+        "priority": 0,
+        "parameters": {},
+        "state": "running",
+        "planned": 3,
+        "created_by": "ada",
+        "created_at": 0,
+    }
+    with store._database.writing() as connection:
+        connection.execute(sa.insert(backfill).values(**row))
+    inside = ended(store, job)
+    own = ended(store, job, kind="backfill", backfill_id=row["id"])
+    after = store.add_run(
+        replace(
+            run_of(job, state=RunState.FAILED),
+            logical_time=NOW + timedelta(days=1),
+            ended_at=NOW + timedelta(days=1),
+        )
+    )
+    foreign = ended(store, other, at=NOW + timedelta(days=2))
+    assert expired(store) == [after.id, foreign.id]
+    with store._database.writing() as connection:
+        connection.execute(sa.update(backfill).values(state="succeeded"))
+    assert set(expired(store)) == {inside.id, own.id, after.id, foreign.id}
+
+
+def test_notebooks_that_nobody_names_are_found(store: SqlStore) -> None:
+    """Runs and job versions hold on to theirs."""
+    of_run, of_job, of_nobody = ("1" * 64, "2" * 64, "3" * 64)
+    add_job(store, spec_of(source="pinned"), notebook_sha256=of_job)
+    run = store.add_run(replace(run_of(), notebook_sha256=of_run))
+    assert store.unused_notebooks([of_run, of_job, of_nobody]) == {of_nobody}
+    assert store.unused_notebooks([]) == frozenset()
+    store.request_cancel(run.id, user="ada")
+    store.delete_runs([run.id])
+    assert store.unused_notebooks([of_run, of_job]) == {of_run}
