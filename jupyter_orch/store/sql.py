@@ -2,8 +2,10 @@
 
 from datetime import datetime
 
+from jupyter_orch.store.backfills import SqlBackfills
 from jupyter_orch.store.changes import SqlChanges
 from jupyter_orch.store.engine import Database
+from jupyter_orch.store.intervals import SqlIntervals
 from jupyter_orch.store.jobs import SqlJobs
 from jupyter_orch.store.ledger import SqlLedger
 from jupyter_orch.store.runs import SqlRuns
@@ -11,7 +13,7 @@ from jupyter_orch.store.schedule import SqlSchedule
 from jupyter_orch.store.schema import migrate
 
 
-class SqlStore(SqlJobs, SqlRuns, SqlLedger, SqlSchedule, SqlChanges):
+class SqlStore(SqlJobs, SqlRuns, SqlIntervals, SqlBackfills, SqlLedger, SqlSchedule, SqlChanges):
     """The one database; safe from many threads and many processes.
 
     Args:
