@@ -26,6 +26,7 @@ from jupyter_orch.domain.model import (
     Pool,
     Run,
     RunError,
+    RunKind,
     Trigger,
 )
 from jupyter_orch.domain.outputs import (
@@ -89,7 +90,10 @@ class JobStore(Protocol):
         ...
 
     def delete_job(self, job_id: JobId, *, user: str) -> None:
-        """Removes the job and its triggers; queued runs are cancelled, history stays."""
+        """Removes the job and its triggers; history stays.
+
+        Its queued runs and its backfills are cancelled.
+        """
         ...
 
     def get_job(self, team: TeamId, key: str) -> Job:
@@ -132,6 +136,8 @@ class RunStore(Protocol):
         team: TeamId,
         *,
         job_id: JobId | None = None,
+        backfill_id: BackfillId | None = None,
+        kind: RunKind | None = None,
         states: Sequence[RunState] = (),
         search: str = "",
         cursor: str | None = None,
@@ -175,7 +181,8 @@ class RunStore(Protocol):
     ) -> Mapping[datetime, RunState]:
         """By logical time from `first` to `last`: the best state that a run of it has.
 
-        Succeeded is better than one that has not ended, which is better than any other.
+        Succeeded is better than one that has not ended, which is better than any other; of these,
+        failed is better than cancelled, and cancelled than skipped. `states.best` says it in code.
         """
         ...
 
@@ -197,7 +204,10 @@ class PoolStore(Protocol):
 
 
 class BackfillFeed(Protocol):
-    """One transaction that goes on with one backfill."""
+    """One transaction that goes on with one backfill.
+
+    A backfill that is over has ended in it already: then there is no room.
+    """
 
     backfill: Backfill
     #: The job as it is now; absent when it was deleted.
@@ -243,13 +253,20 @@ class BackfillStore(Protocol):
         ...
 
     def cancel_backfill(self, backfill_id: BackfillId, *, user: str) -> Backfill:
-        """Makes no more runs, cancels the queued ones, asks the holders of others to stop."""
+        """Makes no more runs, cancels the queued ones, asks the holders of others to stop.
+
+        Saying it twice is harmless.
+
+        Raises:
+            Refused: It has ended by itself.
+        """
         ...
 
     def feed_backfill(self) -> AbstractContextManager[BackfillFeed | None]:
         """Claims a running backfill that has room for a run, or that is over and not ended yet.
 
-        None when there is none. Leaving the block commits; an exception rolls all of it back.
+        The one that was fed longest ago comes first. None when there is none. Leaving the block
+        commits; an exception rolls all of it back.
         """
         ...
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from jupyter_orch.domain.ids import DEFAULT_TEAM, JobId, RunId, new_id
-from jupyter_orch.domain.model import Job, JobSpec, Policies, Run, Trigger
+from jupyter_orch.domain.ids import DEFAULT_TEAM, BackfillId, JobId, RunId, new_id
+from jupyter_orch.domain.model import Backfill, Job, JobSpec, Policies, Run, Trigger
 from jupyter_orch.domain.outputs import StagedOutput, TableVersion
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.store.sql import SqlStore
@@ -81,6 +81,29 @@ def add_job(store: SqlStore, spec: JobSpec, *, due: datetime | None = None, **va
     """Stores a job; each of its triggers is due at `due`."""
     next_due = {trigger.id: due for trigger in spec.triggers}
     return store.add_job(job_of(spec, **values), next_due=next_due)
+
+
+def backfill_of(job: Job, **values: Any) -> Backfill:
+    """A backfill of the job's first trigger that nobody has stored; a day of it by default."""
+    given = {"first": NOW, "last": NOW + timedelta(days=1), "planned": 24, **values}
+    return Backfill(
+        **{
+            "id": BackfillId(new_id()),
+            "team": DEFAULT_TEAM,
+            "job_id": job.id,
+            "job_name": job.spec.name,
+            "job_version": job.version,
+            "trigger": job.spec.triggers[0],
+            "created_by": "ada",
+            "created_at": NOW,
+            **given,
+        }
+    )
+
+
+def add_backfill(store: SqlStore, job: Job, **values: Any) -> Backfill:
+    """Stores a backfill."""
+    return store.add_backfill(backfill_of(job, **values))
 
 
 def claim(store: SqlStore, worker: str = "w", *, limit: int = 10, lease: float = 60) -> list[Run]:

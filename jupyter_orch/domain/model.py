@@ -295,7 +295,9 @@ class Backfill:
     #: The notebook that every run executes; absent: as the job has it when the run is made.
     notebook_sha256: str | None = None
     state: BackfillState = "running"
-    #: Intervals that the plan counted.
+    #: Why it cannot go on; for state `failed`, when it is not for the sake of its runs.
+    error: str | None = None
+    #: Runs that the plan foresaw.
     planned: int
     #: The last due instant that got its run, or was found done; absent before the first.
     cursor: datetime | None = None

@@ -94,6 +94,18 @@ GLYPHS = {
 
 TERMINAL = frozenset(state for state, following in _NEXT.items() if not following)
 
+#: What is known of an interval that has several runs: the first of these that one of them is in.
+_BEST_FIRST = (
+    RunState.SUCCEEDED,
+    RunState.PUBLISHING,
+    RunState.RUNNING,
+    RunState.QUEUED,
+    RunState.FAILED,
+    RunState.CANCELLED,
+    RunState.SKIPPED,
+)
+_RANK = {state: rank for rank, state in enumerate(_BEST_FIRST)}
+
 _CLASSES: dict[FailureClass, frozenset[Reason]] = {
     "user_error": frozenset({Reason.USER_ERROR, Reason.CHECK_FAILED}),
     "timeout": frozenset({Reason.CELL_TIMEOUT, Reason.RUN_TIMEOUT}),
@@ -110,3 +122,8 @@ def failure_class(reason: Reason | None) -> FailureClass | None:
 def before(state: RunState) -> frozenset[RunState]:
     """The states from which a run may come to `state`: the guard of an UPDATE."""
     return frozenset(earlier for earlier, following in _NEXT.items() if state in following)
+
+
+def best(one: RunState, other: RunState) -> RunState:
+    """The one that says more about an interval that both are runs of."""
+    return min(one, other, key=_RANK.__getitem__)

@@ -13,6 +13,7 @@ from jupyter_orch.domain.ids import JobId, TeamId
 from jupyter_orch.domain.model import Job, JobListState, JobSpec, JobSummary, Page
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.store import triggers
+from jupyter_orch.store.backfill_rows import end_backfills_of
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
 from jupyter_orch.store.pages import page
@@ -143,11 +144,16 @@ class SqlJobs:
             return _fetch(connection, job_id)
 
     def delete_job(self, job_id: JobId, *, user: str) -> None:  # noqa: ARG002 - for the audit log
-        """Removes the job and its triggers; queued runs are cancelled, history stays."""
+        """Removes the job and its triggers; history stays.
+
+        Its queued runs and its backfills are cancelled.
+        """
         with self._database.writing() as connection:
             _fetch(connection, job_id)
             # First: it waits for a wake-up that is making the job's last run.
             connection.execute(sa.delete(job).where(job.c.id == job_id))
+            # First, since it waits for a backfill that just queues its next runs.
+            end_backfills_of(connection, job_id, at=self._database.now(connection))
             queued = sa.select(run.c.id).where(
                 run.c.job_id == job_id, in_state(run, RunState.QUEUED)
             )

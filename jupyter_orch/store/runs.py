@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from jupyter_orch.domain.errors import NotFound, Refused
-from jupyter_orch.domain.ids import RunId, TeamId
-from jupyter_orch.domain.model import Attempt, Page, Run
+from jupyter_orch.domain.ids import BackfillId, RunId, TeamId
+from jupyter_orch.domain.model import Attempt, Page, Run, RunKind
 from jupyter_orch.domain.outputs import TableVersion
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.store.changes import record
@@ -81,6 +81,8 @@ class SqlRuns:
         team: TeamId,
         *,
         job_id: str | None = None,
+        backfill_id: BackfillId | None = None,
+        kind: RunKind | None = None,
         states: Sequence[RunState] = (),
         search: str = "",
         cursor: str | None = None,
@@ -90,6 +92,10 @@ class SqlRuns:
         statement = sa.select(run).where(run.c.team_id == team)
         if job_id is not None:
             statement = statement.where(run.c.job_id == job_id)
+        if backfill_id is not None:
+            statement = statement.where(run.c.backfill_id == backfill_id)
+        if kind is not None:
+            statement = statement.where(run.c.kind == kind)
         if states:
             statement = statement.where(in_state(run, *states))
         if search:

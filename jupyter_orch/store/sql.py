@@ -3,13 +3,15 @@
 from datetime import datetime
 
 from jupyter_orch.store.archive import SqlArchive
+from jupyter_orch.store.backfills import SqlBackfills
 from jupyter_orch.store.changes import SqlChanges
 from jupyter_orch.store.engine import Clock, Database, open_database, wall_clock
+from jupyter_orch.store.intervals import SqlIntervals
 from jupyter_orch.store.jobs import SqlJobs
 from jupyter_orch.store.ledger import SqlLedger
+from jupyter_orch.store.notices import SqlNotices
 from jupyter_orch.store.pools import SqlPools
 from jupyter_orch.store.queue_sweep import SqlQueueSweep
-from jupyter_orch.store.notices import SqlNotices
 from jupyter_orch.store.runs import SqlRuns
 from jupyter_orch.store.schedule import SqlSchedule
 from jupyter_orch.store.schema import migrate
@@ -18,8 +20,10 @@ from jupyter_orch.store.schema import migrate
 class SqlStore(
     SqlJobs,
     SqlRuns,
+    SqlIntervals,
     SqlQueueSweep,
     SqlPools,
+    SqlBackfills,
     SqlNotices,
     SqlArchive,
     SqlLedger,

@@ -198,6 +198,11 @@ for _name, _columns, _where in (
     ("ix_run_late", (run.c.late_at,), run.c.late_at.is_not(None)),
     ("ix_run_backfill", (run.c.backfill_id, run.c.id), run.c.backfill_id.is_not(None)),
     (
+        "ix_run_backfill_state",
+        (run.c.backfill_id, run.c.state),
+        run.c.backfill_id.is_not(None),
+    ),
+    (
         "ix_run_interval",
         (run.c.job_id, run.c.trigger_id, run.c.logical_time),
         run.c.trigger_id.is_not(None),
@@ -303,13 +308,18 @@ backfill = sa.Table(
     _json("parameters"),
     _text("notebook_sha256", nullable=True),
     _text("state"),
+    _text("error", nullable=True),
     sa.Column("planned", sa.Integer(), nullable=False),
     _instant("cursor", nullable=True),
+    #: Whether nothing comes after the cursor.
+    sa.Column("exhausted", sa.Boolean(), nullable=False, server_default=sa.false()),
+    #: When it was last gone on with: who waited longest is next.
+    sa.Column("fed_at", sa.BigInteger(), nullable=False, server_default="0"),
     _text("created_by"),
     _instant("created_at"),
     _instant("ended_at", nullable=True),
-    sa.Index("ix_backfill_job", "job_id", "id"),
-    sa.Index("ix_backfill_team", "team_id", "id"),
+    sa.Index("ix_backfill_job", "job_id", "created_at", "id"),
+    sa.Index("ix_backfill_team", "team_id", "created_at", "id"),
 )
 sa.Index(
     "ix_backfill_running",

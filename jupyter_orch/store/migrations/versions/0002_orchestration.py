@@ -38,6 +38,8 @@ def upgrade() -> None:
     _partial("ix_run_queue_until", "run", ["queue_until"], "queue_until IS NOT NULL")
     _partial("ix_run_late", "run", ["late_at"], "late_at IS NOT NULL")
     _partial("ix_run_backfill", "run", ["backfill_id", "id"], "backfill_id IS NOT NULL")
+    state = ["backfill_id", "state"]
+    _partial("ix_run_backfill_state", "run", state, "backfill_id IS NOT NULL")
     interval = ["job_id", "trigger_id", "logical_time"]
     _partial("ix_run_interval", "run", interval, "trigger_id IS NOT NULL")
     _partial("ix_run_ended", "run", ["ended_at"], "ended_at IS NOT NULL")
@@ -69,15 +71,18 @@ def upgrade() -> None:
         sa.Column("parameters", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("notebook_sha256", sa.Text(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
         sa.Column("planned", sa.Integer(), nullable=False),
         sa.Column("cursor", sa.BigInteger(), nullable=True),
+        sa.Column("exhausted", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("fed_at", sa.BigInteger(), nullable=False, server_default="0"),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_backfill"),
     )
-    op.create_index("ix_backfill_job", "backfill", ["job_id", "id"])
-    op.create_index("ix_backfill_team", "backfill", ["team_id", "id"])
+    op.create_index("ix_backfill_job", "backfill", ["job_id", "created_at", "id"])
+    op.create_index("ix_backfill_team", "backfill", ["team_id", "created_at", "id"])
     _partial("ix_backfill_running", "backfill", ["id"], "state = 'running'")
     op.create_table(
         "notice",
@@ -121,6 +126,7 @@ def downgrade() -> None:
         "queue_until",
         "late",
         "backfill",
+        "backfill_state",
         "interval",
         "ended",
         "job_ended",
