@@ -107,10 +107,11 @@ def test_backfills_are_listed_newest_first_in_pages(store: SqlStore, job: Job) -
 def test_a_feed_has_the_job_as_it_is_and_room_for_runs(store: SqlStore, job: Job) -> None:
     """What was made takes the room; the rest of it is there as soon as a run has ended."""
     wanted = add_backfill(store, job, concurrency=2)
+    before = store.now()
     with store.feed_backfill() as feed:
         assert feed is not None
         assert (feed.backfill, feed.job, feed.room) == (wanted, job, 2)
-        assert abs(feed.now - store.now()) < HOUR
+        assert feed.now >= before
         feed.insert([later(run_at(job, wanted, NOW), logical_time=NOW)])
         feed.advance(NOW, exhausted=False)
     with store.feed_backfill() as feed:

@@ -96,8 +96,9 @@ def test_a_blocked_job_lets_the_jobs_behind_it_pass(store: SqlStore) -> None:
     job, other = add_job(store, spec_of()), add_job(store, spec_of())
     queue(store, job, ago=99)
     claim(store)
+    since = store.now() - timedelta(seconds=50)
     with store._database.writing() as connection:
-        blocked = [run_of(job, not_before=store.now() - timedelta(seconds=50)) for _ in range(2000)]
+        blocked = [run_of(job, not_before=since) for _ in range(2000)]
         connection.execute(sa.insert(run_table), [run_row(run) for run in blocked])
     assert not store.news("w", [], room=True).claimable
     behind = [queue(store, other, ago=1), queue(store, ago=0.5)]

@@ -189,9 +189,10 @@ def test_what_failed_is_tried_later(store: SqlStore) -> None:
     assert [each.id for each in store.claim_notices(limit=10, lease_seconds=60)] == ids[1:]
 
 
-def test_notices_outlive_the_process(store: SqlStore, store_url: str) -> None:
+def test_notices_outlive_the_process(store_url: str) -> None:
     """They are in the database from the moment that the run has ended."""
-    ended(store, job_that_tells(store), RunState.FAILED)
+    with closing(SqlStore(store_url)) as store:
+        ended(store, job_that_tells(store), RunState.FAILED)
     with closing(SqlStore(store_url)) as other:
         assert len(told(other)) == 2
 
