@@ -114,6 +114,18 @@ def test_upsert_replaces_rows_with_the_same_keys(lake: Lake) -> None:
     assert (version.rows, version.total_rows) == (2, 4)
 
 
+def test_an_upsert_of_no_rows_takes_no_rows_away(lake: Lake) -> None:
+    """An empty frame names no key, so that the table stays as it is: here and on a moved main."""
+    lake.write(TABLE, days("2013-01-01", 1, 2, 3))
+    version = lake.write(TABLE, days("2013-01-01"), mode="upsert", keys=("n",))
+    assert lake.values(TABLE) == [1, 2, 3]
+    assert (version.rows, version.total_rows) == (0, 3)
+    staged, who = lake.stage(TABLE, days("2013-01-01"), mode="upsert", keys=("n",))
+    lake.write(TABLE, days("2013-01-02", 4), mode="append")
+    assert lake.warehouse.publish(staged, who).total_rows == 4
+    assert lake.values(TABLE) == [1, 2, 3, 4]
+
+
 def test_two_outputs_of_a_run_to_one_table_are_two_versions(lake: Lake) -> None:
     """Both are published, in the order of writing, each once."""
     lake.write(TABLE, days("2013-01-01", 1), slice=FIRST)
