@@ -59,7 +59,7 @@ def open_service(
             warehouse,
             Timer(store, notebooks.freeze, clock) if schedules else Elsewhere(),
             Worker(store, artifacts, warehouse, settings) if "worker" in roles else Elsewhere(),
-            chores=Chores(_chores(store)) if schedules else Elsewhere(),
+            chores=Chores(_chores(store, notebooks)) if schedules else Elsewhere(),
             notebooks=notebooks,
             clock=clock,
         )
@@ -68,12 +68,14 @@ def open_service(
         raise
 
 
-def _chores(store: Store) -> "list[Chore]":
+def _chores(store: Store, notebooks: Notebooks) -> "list[Chore]":
+    from jupyter_orch.scheduler.backfill import Feeder
     from jupyter_orch.scheduler.chores import Chore
 
     return [
         Chore(name="reap", every_seconds=2, do=store.reap),
         Chore(name="sweep", every_seconds=1, do=store.sweep_queue),
+        Chore(name="backfill", every_seconds=1, do=Feeder(store, notebooks.freeze).feed),
     ]
 
 

@@ -1,9 +1,10 @@
 """The rows that a schedule makes: runs, and skipped rows that stand for spans of due instants."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from jupyter_orch.domain.ids import RunId, new_id
-from jupyter_orch.domain.model import Job, Run, RunError, Trigger
+from jupyter_orch.domain.model import Backfill, Job, Run, RunError, Trigger
 from jupyter_orch.domain.schedule_jitter import jitter
 from jupyter_orch.domain.schedule_plan import Slot, Span
 from jupyter_orch.domain.states import Reason, RunState
@@ -47,6 +48,24 @@ def scheduled_run(
     )
 
 
+def backfill_run(
+    job: Job, backfill: Backfill, slot: Slot, *, notebook_sha256: str, now: datetime
+) -> Run:
+    """The run of one past interval: it may begin now, and is never late."""
+    trigger = backfill.trigger
+    run = scheduled_run(job, trigger, slot, notebook_sha256=notebook_sha256, now=now)
+    return replace(
+        run,
+        run_key=f"backfill:{backfill.id}:{trigger.id}:{_written(slot.at)}",
+        kind="backfill",
+        backfill_id=backfill.id,
+        not_before=now,
+        parameters={**run.parameters, **backfill.parameters},
+        policies=replace(job.spec.policies, priority=backfill.priority, late_after_seconds=None),
+        created_by=backfill.created_by,
+    )
+
+
 def skipped_run(job: Job, trigger: Trigger, span: Span, *, reason: Reason, now: datetime) -> Run:
     """The row of due instants that no run is made for; its identity is the last of them."""
     return Run(
@@ -78,4 +97,8 @@ def skipped_run(job: Job, trigger: Trigger, span: Span, *, reason: Reason, now: 
 
 def run_key(trigger: Trigger, at: datetime) -> str:
     """Identity of a due instant in its job, e.g. `schedule:daily:2026-11-01T06:00:00Z`."""
-    return f"schedule:{trigger.id}:{at.isoformat().replace('+00:00', 'Z')}"
+    return f"schedule:{trigger.id}:{_written(at)}"
+
+
+def _written(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
