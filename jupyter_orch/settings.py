@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_orch.domain.errors import BadInput
+from jupyter_orch.settings_notify import NotifySettings, read_notify
 
 FILE_NAME = "jupyter_orch.toml"
 _PREFIX = "JUPYTER_ORCH__"
 _PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/]*@")
+_MOST = 2.0**53  # the largest number that is still exact
+_LONGEST_DAYS = 36_500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,11 @@ class Settings:
     lease_seconds: float
     output_limit_mb: float
     warehouse: WarehouseSettings
+    notify: NotifySettings
+    #: Age at which ended runs are removed, in days; 0 keeps them for ever.
+    retention_days: float
+    #: Runs that are removed in one transaction.
+    retention_batch: int
     #: Dotted key to where its value came from: `default`, the file's path, or a variable's name.
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -106,6 +114,9 @@ def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> 
                 password=reader.text("warehouse.trino.password", ""),
             ),
         ),
+        notify=read_notify(reader),
+        retention_days=reader.number("retention.days", 90.0, least=0, most=_LONGEST_DAYS),
+        retention_batch=reader.whole("retention.batch", 500, least=1, most=10_000),
         origins=reader.origins,
     )
     reader.refuse_unknown()
@@ -164,7 +175,17 @@ class _Reader:
             raise self._wrong(key, value, "a list of folders")
         return tuple(Path(item).expanduser().absolute() for item in items if item)
 
-    def number(self, key: str, default: float, *, least: float) -> float:
+    def names(self, table: str) -> tuple[str, ...]:
+        """Names of the tables inside this one, wherever they are set."""
+        prefix = f"{table}."
+        variables = (
+            _key_of(variable) for variable in self._environ if variable.startswith(_PREFIX)
+        )
+        inside = (key for key in (*self._values, *variables) if key.startswith(prefix))
+        deeper = (key[len(prefix) :] for key in inside)
+        return tuple(sorted({key.partition(".")[0] for key in deeper if "." in key}))
+
+    def number(self, key: str, default: float, *, least: float, most: float = _MOST) -> float:
         value = self._find(key)
         if value is None:
             return default
@@ -174,26 +195,28 @@ class _Reader:
             raise self._wrong(key, value, "a number") from None
         if isinstance(value, bool) or not number >= least:
             raise self._wrong(key, value, f"a number of at least {least:g}")
+        if number > most:
+            raise self._wrong(key, value, f"a number of at most {most:g}")
         return number
 
-    def whole(self, key: str, default: int, *, least: int) -> int:
-        number = self.number(key, default, least=least)
+    def whole(self, key: str, default: int, *, least: int, most: float = _MOST) -> int:
+        number = self.number(key, default, least=least, most=most)
         if number != int(number):
             raise self._wrong(key, number, "a whole number")
         return int(number)
 
     def _wrong(self, key: str, value: object, wanted: str) -> BadInput:
-        return BadInput(
-            f"The setting {key} is {value!r}, and must be {wanted}.",
-            field=key,
-            hint=f"It comes from {self.origins[key]}.",
-        )
+        return self.refuse(key, f"The setting {key} is {value!r}, and must be {wanted}.")
+
+    def refuse(self, key: str, message: str) -> BadInput:
+        """The error of a setting, with where it comes from."""
+        return BadInput(message, field=key, hint=f"It comes from {self.origins[key]}.")
 
     def refuse_unknown(self) -> None:
         given = dict.fromkeys(self._values, str(self._file))
         for variable in self._environ:
             if variable.startswith(_PREFIX):
-                given[variable[len(_PREFIX) :].lower().replace("__", ".")] = variable
+                given[_key_of(variable)] = variable
         for key, origin in given.items():
             if key not in self.origins:
                 raise BadInput(
@@ -201,6 +224,10 @@ class _Reader:
                     field=key,
                     hint="The settings are listed in docs/reference/settings.md.",
                 )
+
+
+def _key_of(variable: str) -> str:
+    return variable[len(_PREFIX) :].lower().replace("__", ".")
 
 
 def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -14,6 +14,7 @@ from jupyter_orch.client.transport import SOCKET, listens, not_running
 from jupyter_orch.domain.errors import OrchError
 from jupyter_orch.settings import Settings, load, without_password
 
+_PATH = re.compile(r"^(https?://[^/?#]+).+", re.IGNORECASE)
 _REFERENCES = ("env:", "file:")
 
 
@@ -57,12 +58,19 @@ def doctor(*, as_json: bool) -> None:
 
 def shown_value(settings: Settings, key: str) -> str:
     """A setting's value for people: secrets hidden, references to them shown."""
-    value = _VALUES[key](settings)
+    value = _VALUES[key](settings) if key in _VALUES else _channel_value(settings, key)
     if key == "warehouse.trino.password" and value and not value.startswith(_REFERENCES):
         return "***"
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     return without_password(str(value))
+
+
+def _channel_value(settings: Settings, key: str) -> str:
+    """Of a channel; whoever has its URL can speak in it, so that only the host is shown."""
+    _, _, name, part = key.split(".")
+    channel = settings.notify.channels[name]
+    return _PATH.sub(r"\1/***", channel.url) if part == "url" else channel.secret
 
 
 _VALUES: dict[str, Callable[[Settings], Any]] = {
@@ -87,6 +95,15 @@ _VALUES: dict[str, Callable[[Settings], Any]] = {
     "warehouse.trino.url": lambda settings: settings.warehouse.trino.url,
     "warehouse.trino.user": lambda settings: settings.warehouse.trino.user,
     "warehouse.trino.password": lambda settings: settings.warehouse.trino.password,
+    "notify.link_base": lambda settings: settings.notify.link_base,
+    "notify.smtp.host": lambda settings: settings.notify.smtp.host,
+    "notify.smtp.port": lambda settings: settings.notify.smtp.port,
+    "notify.smtp.user": lambda settings: settings.notify.smtp.user,
+    "notify.smtp.password": lambda settings: settings.notify.smtp.password,
+    "notify.smtp.from": lambda settings: settings.notify.smtp.sender,
+    "notify.smtp.tls": lambda settings: settings.notify.smtp.tls,
+    "retention.days": lambda settings: settings.retention_days,
+    "retention.batch": lambda settings: settings.retention_batch,
 }
 
 
