@@ -1,5 +1,6 @@
 """`jupyter orch doctor`: what is in force, where it comes from, and what is wrong with it."""
 
+import re
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
