@@ -123,7 +123,10 @@ def test_a_saved_notebook_shows_the_last_state(
     nb = new_notebook(
         cells=[
             new_code_cell("import jupyter_orch\nform = jupyter_orch.rerun('look')\nform"),
-            new_code_cell(f"form.start()\nform.wait({WAIT_SECONDS})['state']"),
+            new_code_cell(
+                "form.fields['least'].control.widget.value = 1\n"
+                f"form.start()\nform.wait({WAIT_SECONDS})['state']"
+            ),
         ]
     )
     NotebookClient(nb, timeout=WAIT_SECONDS * 2, kernel_name="python3").execute()
