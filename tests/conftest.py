@@ -26,7 +26,9 @@ PRIVATE_FOLDERS = (
 STRAY_SECONDS = 5
 STATE = "JUPYTER_ORCH__STATE__DIR"
 
-pytest_plugins = ["postgres_fixture", "trino_fixture"]
+pytest_plugins = [
+    name for name in ("postgres_fixture", "trino_fixture") if (HERE / f"{name}.py").exists()
+]
 
 
 # --------------------------------------------------------------------------- isolation
