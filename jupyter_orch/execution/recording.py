@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from jupyter_orch.domain.errors import Refused, Unavailable
+from jupyter_orch.domain.errors import OrchError, Refused, Unavailable
 from jupyter_orch.domain.ids import DEFAULT_TEAM, RunId, new_id
 from jupyter_orch.domain.model import Policies, Run
 from jupyter_orch.domain.states import Reason, RunState
@@ -27,6 +27,7 @@ from jupyter_orch.execution.notebook_file import save_notebook
 from jupyter_orch.execution.outputs import AttemptOutputs, Ending
 from jupyter_orch.execution.pipeline import NotebookResult
 from jupyter_orch.execution.requests import KernelRequests
+from jupyter_orch.kernel.secrets import resolve
 from jupyter_orch.settings import Settings, load
 
 _MEGABYTE = 1_000_000
@@ -42,6 +43,8 @@ class Recording:
         self._ledger = recorder.ledger
         self._folder: Path = recorder.artifacts.attempt_folder(run.id, run.attempt)
         self.masker = Masker()
+        with contextlib.suppress(OrchError):  # the environment is the user's, with the password
+            self.masker.add(resolve(settings.warehouse.trino.password))
         self.log = RunLog(self._folder / FILE_NAME, self.masker)
         #: Bytes of output kept in the notebook, per cell.
         self.output_limit = int(settings.output_limit_mb * _MEGABYTE)

@@ -54,11 +54,14 @@ def kernel_environment(
     kept["JUPYTER_RUNTIME_DIR"] = str(runtime)
     # ipykernel asks debugpy, which warns about frozen modules; papermill's command line sets it
     kept["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-    return kept | warehouse_variables(settings, found)
+    return kept | warehouse_variables(settings)
 
 
-def warehouse_variables(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """The warehouse as variables, so that kernel and worker see the same tables."""
+def warehouse_variables(settings: Settings) -> dict[str, str]:
+    """The warehouse as variables, so that kernel and worker see the same tables.
+
+    The password stays a reference: a connection asks the worker, who masks the value from then on.
+    """
     warehouse = settings.warehouse
     values = {
         "CATALOG": warehouse.catalog,
@@ -72,8 +75,4 @@ def warehouse_variables(settings: Settings, environ: Mapping[str, str]) -> dict[
         "TRINO__USER": warehouse.trino.user,
         "TRINO__PASSWORD": warehouse.trino.password,
     }
-    found = {f"JUPYTER_ORCH__WAREHOUSE__{name}": value for name, value in values.items()}
-    kind, _, variable = warehouse.trino.password.partition(":")
-    if kind == "env" and variable in environ:
-        found[variable] = environ[variable]
-    return found
+    return {f"JUPYTER_ORCH__WAREHOUSE__{name}": value for name, value in values.items()}

@@ -38,7 +38,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_a_kernel_gets_allowed_variables_only(settings: Settings, tmp_path: Path) -> None:
-    """And the warehouse as this worker has it, with the one variable that its password names."""
+    """And the warehouse as this worker has it, with its password as a reference alone."""
     environ = {
         "PATH": "/bin",
         "LC_TIME": "C",
@@ -50,9 +50,11 @@ def test_a_kernel_gets_allowed_variables_only(settings: Settings, tmp_path: Path
         "http_proxy": "http://u:p@h",
     }
     found = kernel_environment(settings, tmp_path, environ)
-    assert {"PATH", "LC_TIME", "TRINO_PASSWORD"} <= set(found)
+    assert {"PATH", "LC_TIME"} <= set(found)
     assert found["JUPYTER_ORCH__WAREHOUSE__TRINO__URL"] == "http://127.0.0.1:1"
+    assert found["JUPYTER_ORCH__WAREHOUSE__TRINO__PASSWORD"] == "env:TRINO_PASSWORD"
     assert not {
+        "TRINO_PASSWORD",
         "JUPYTER_ORCH__STATE__URL",
         "JUPYTER_ORCH_SECRET_A_B",
         "JUPYTER_TOKEN",

@@ -97,6 +97,19 @@ def test_inv12_the_engine_gives_the_cells_that_papermill_gives(house: House, fai
     assert timeless(house.executed(run)) == expected
 
 
+def test_inv10_the_engine_masks_the_warehouses_password(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its kernel has the user's own environment; what is in it of the password is not shown."""
+    monkeypatch.setenv("TRINO_PASSWORD", "hunter2-hunter2")
+    monkeypatch.setenv("JUPYTER_ORCH__WAREHOUSE__TRINO__PASSWORD", "env:TRINO_PASSWORD")
+    done = papermill(house, notebook("import os; print('password', os.environ['TRINO_PASSWORD'])"))
+    assert done.returncode == 0, done.stderr
+    (run,) = house.store.list_runs(DEFAULT_TEAM).items
+    assert "password ••••••" in text_of(house.executed(run))
+    assert "hunter2" not in house.log(run) + str(result(house)) + done.stderr + done.stdout
+
+
 def test_the_engine_records_and_publishes(house: House) -> None:
     """The run is in the history as an ad-hoc run, with notebook, log and version."""
     done = papermill(house, notebook(WRITE, parameters="day = ''"), "-p", "day", "2013-02-01")

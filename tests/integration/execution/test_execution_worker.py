@@ -279,6 +279,26 @@ def test_known_secrets_are_masked(house: House, monkeypatch: pytest.MonkeyPatch)
     assert "hunter2" not in everything
 
 
+def test_inv10_the_warehouses_password_is_not_in_a_kernels_environment(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variable that the setting names stays with the worker; what it is asked for is masked."""
+    monkeypatch.setenv("TRINO_PASSWORD", "hunter2-hunter2")
+    trino = replace(house.settings.warehouse.trino, password="env:TRINO_PASSWORD")
+    house.worker(warehouse=replace(house.settings.warehouse, trino=trino))
+    run = house.add(
+        notebook(
+            "import os; print(dict(os.environ))",
+            "import jupyter_orch\nprint(len(jupyter_orch.secret('warehouse/password')))",
+            "print(jupyter_orch.secret('warehouse/password'), dict(os.environ))",
+        )
+    )
+    assert house.wait(run).state is RunState.SUCCEEDED, house.log(run)
+    assert "hunter2" not in house.log(run) + json.dumps(house.executed(run))
+    assert "'TRINO_PASSWORD'" not in text_of(house.executed(run))
+    assert "15" in house.executed(run).cells[1].outputs[0].text
+
+
 def test_a_notebook_knows_its_run(house: House) -> None:
     """`context()` inside a run gives its identity and parameters."""
     house.worker()
