@@ -8,6 +8,7 @@ import {
 import { ApiError } from './api';
 import { useOrch } from './components/context';
 import type { IChange, IRunDetail, ITrigger, RunState } from './tokens';
+import { writeExact } from './logic/exact';
 import { hasEnded } from './logic/states';
 
 /** Without news from the event bus everything in view is asked again after this, in milliseconds. */
@@ -31,7 +32,9 @@ export const keys = {
   preview: (table: string, version: string) =>
     ['table', table, 'preview', version] as const,
   inspect: (path: string) => ['inspect', path] as const,
-  fires: (trigger: ITrigger) => ['fires', trigger] as const
+  // As text: a key may hold no `bigint`.
+  fires: (trigger: ITrigger) =>
+    ['fires', trigger.id, writeExact(trigger)] as const
 };
 
 /** The answers that a change makes stale. */
@@ -51,7 +54,10 @@ export function staleAfter(change: Pick<IChange, 'kind' | 'key'>): string[][] {
 export function makeClient(): QueryClient {
   return new QueryClient({
     defaultOptions: {
+      // The Lab may run on this very machine: no network is no reason to wait.
+      mutations: { networkMode: 'always' },
       queries: {
+        networkMode: 'always',
         refetchInterval: POLL,
         staleTime: 1_000,
         retry: (count, error) =>
@@ -189,6 +195,6 @@ export function useFires(trigger: ITrigger) {
     retry: false,
     refetchInterval: false,
     placeholderData: (previous, query) =>
-      query?.queryKey[1].id === trigger.id ? previous : undefined
+      query?.queryKey[1] === trigger.id ? previous : undefined
   });
 }

@@ -5,7 +5,7 @@ import { trans } from '../i18n';
 import { brief } from '../logic/parameters';
 import { browserZone, exact } from '../logic/time';
 import { useTablePreview, useVersions } from '../queries';
-import type { ITableVersion } from '../tokens';
+import type { ITableVersion, Json } from '../tokens';
 import { Button, Fetched, Instant } from './basics';
 import { useOrch } from './context';
 import { walk } from './RunsTable';
@@ -236,9 +236,7 @@ function Preview(props: { version: ITableVersion }) {
                     key={column.name}
                     scope="col"
                     className={
-                      typeof rows[0]?.[index] === 'number'
-                        ? 'jp-orch-number'
-                        : undefined
+                      isNumber(rows[0]?.[index]) ? 'jp-orch-number' : undefined
                     }
                   >
                     {column.name}{' '}
@@ -253,9 +251,7 @@ function Preview(props: { version: ITableVersion }) {
                   {row.map((value, column) => (
                     <td
                       key={column}
-                      className={
-                        typeof value === 'number' ? 'jp-orch-number' : undefined
-                      }
+                      className={isNumber(value) ? 'jp-orch-number' : undefined}
                     >
                       {value === null ? (
                         <span className="jp-orch-muted">
@@ -277,4 +273,8 @@ function Preview(props: { version: ITableVersion }) {
       )}
     </Fetched>
   );
+}
+
+function isNumber(value: Json | undefined): boolean {
+  return typeof value === 'number' || typeof value === 'bigint';
 }

@@ -220,10 +220,10 @@ export function Field(props: {
   ].filter(Boolean);
   return (
     <div className="jp-orch-field" data-faulty={Boolean(props.fault)}>
-      <label htmlFor={id}>
-        {props.label}
-        {props.note && <span className="jp-orch-note">{props.note}</span>}
-      </label>
+      <div className="jp-orch-label">
+        <label htmlFor={id}>{props.label}</label>
+        {props.note}
+      </div>
       {props.children({
         id,
         'aria-invalid': props.fault ? true : undefined,
