@@ -17,6 +17,7 @@ from jupyter_orch.domain.model import (
     Attempt,
     Change,
     Job,
+    JobListState,
     JobSpec,
     JobSummary,
     Page,
@@ -102,10 +103,15 @@ class JobStore(Protocol):
         *,
         search: str = "",
         notebook: str | None = None,
+        state: JobListState | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> Page[JobSummary]:
         """Jobs by name; `search` matches a part of the name, without case."""
+        ...
+
+    def failing(self, team: TeamId) -> int:
+        """How many jobs are failing."""
         ...
 
 

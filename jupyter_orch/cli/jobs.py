@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -19,6 +19,7 @@ from jupyter_orch.cli.follow import follow
 from jupyter_orch.client import Client
 from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.domain.ids import new_id
+from jupyter_orch.domain.model import JobListState
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SPAN = re.compile(r"([1-9][0-9]*)\s*([smhd])")
@@ -93,12 +94,13 @@ def schedule(
 
 @click.command(epilog="Example: jupyter orch jobs --search delays")
 @click.option("--search", default="", help="A part of the name.")
+@click.option("--state", type=click.Choice(get_args(JobListState)), help="Only these.")
 @page_options
 @json_option
-def jobs(*, search: str, limit: int, cursor: str | None, as_json: bool) -> None:
+def jobs(*, search: str, state: str | None, limit: int, cursor: str | None, as_json: bool) -> None:
     """List jobs with their last run and next due time."""
     with open_client() as client:
-        page = client.jobs(search=search, limit=limit, cursor=cursor)
+        page = client.jobs(search=search, state=state, limit=limit, cursor=cursor)
     if as_json:
         print_json(page)
         return

@@ -66,11 +66,18 @@ class Client:
         *,
         search: str = "",
         notebook: str | None = None,
+        state: str | None = None,
         cursor: str | None = None,
         limit: int | None = None,
     ) -> dict[str, Any]:
-        """A page of jobs by name."""
-        query = {"search": search, "notebook": notebook, "cursor": cursor, "limit": limit}
+        """A page of jobs by name; `state` keeps those that are `failing` or `running`."""
+        query = {
+            "search": search,
+            "notebook": notebook,
+            "state": state,
+            "cursor": cursor,
+            "limit": limit,
+        }
         return self._get("/jobs", query)
 
     def job(self, key: str) -> dict[str, Any]:

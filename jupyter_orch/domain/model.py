@@ -14,6 +14,9 @@ Overlap = Literal["queue", "skip", "parallel"]
 T = TypeVar("T")
 RunKind = Literal["schedule", "manual", "rerun", "adhoc"]
 Source = Literal["tracking", "pinned"]
+#: What a listing of jobs may be limited to. Failing: the run that ended last failed, skipped ones
+#: apart. Running: a run has not ended.
+JobListState = Literal["failing", "running"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,8 +179,9 @@ class JobSummary:
     """A line of the list of jobs."""
 
     job: Job
+    #: The run that ended last, skipped ones apart.
     last_run: Run | None
-    #: The run that has not ended, if any; the newest of them.
+    #: The run that goes on, else the one that is first in the queue.
     active_run: Run | None
     #: Next due instant over all triggers; absent when paused, broken or without triggers.
     next_due: datetime | None

@@ -158,11 +158,13 @@ class Changes:
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Runs that have not ended."""
+    """Runs that have not ended, and jobs that are failing."""
 
     queued: int
     running: int
     publishing: int
+    #: Jobs whose run that ended last failed.
+    failing: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from jupyter_orch.domain.errors import BadInput
-from jupyter_orch.domain.model import Actor, JobSpec
+from jupyter_orch.domain.model import Actor, JobListState, JobSpec
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.wire import load
 
@@ -61,6 +61,21 @@ class Call:
                 field="state",
                 hint=f"States are {', '.join(RunState)}.",
             ) from None
+
+    def job_state(self) -> JobListState | None:
+        """What a listing of jobs is limited to.
+
+        Raises:
+            BadInput: There is no such limit.
+        """
+        value = self.one("state")
+        if value is None or value in get_args(JobListState):
+            return cast("JobListState | None", value)
+        raise BadInput(
+            f"There is no state {value!r} of jobs.",
+            field="state",
+            hint=f"States are {', '.join(get_args(JobListState))}.",
+        )
 
     def load(self, kind: Any) -> Any:
         """The body as a value of this type; no body is an empty one.

@@ -56,6 +56,7 @@ def _list_jobs(service: Service, call: Call) -> Any:
         call.actor,
         search=call.one("search") or "",
         notebook=call.one("notebook"),
+        state=call.job_state(),
         root=call.root,
         cursor=call.one("cursor"),
         limit=call.number("limit"),
@@ -172,7 +173,7 @@ ROUTES = (
         path="/jobs",
         does=_list_jobs,
         summary="Jobs by name",
-        query=("search", "notebook", *_PAGE),
+        query=("search", "notebook", "state", *_PAGE),
         answer=Page[JobSummary],
     ),
     Route(

@@ -9,7 +9,7 @@ from typing import Any
 from jupyter_orch.domain import schedule
 from jupyter_orch.domain.errors import Refused
 from jupyter_orch.domain.ids import ALPHABET, JobId, RunId, new_id
-from jupyter_orch.domain.model import Actor, Job, JobSpec, JobSummary, Json, Page, Run
+from jupyter_orch.domain.model import Actor, Job, JobListState, JobSpec, JobSummary, Json, Page, Run
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.ports import Artifacts, Clock, Store
 from jupyter_orch.service.checks import check_parameters, check_spec, with_defaults
@@ -150,6 +150,7 @@ class Jobs:
         *,
         search: str = "",
         notebook: str | None = None,
+        state: JobListState | None = None,
         root: Path | None = None,
         cursor: str | None = None,
         limit: int | None = None,
@@ -158,7 +159,12 @@ class Jobs:
         require(actor, "read")
         path = notebook and str(self._notebooks.resolve(notebook, root=root))
         return self._store.list_jobs(
-            actor.team, search=search, notebook=path, cursor=cursor, limit=page_size(limit)
+            actor.team,
+            search=search,
+            notebook=path,
+            state=state,
+            cursor=cursor,
+            limit=page_size(limit),
         )
 
     def schema(self, actor: Actor, key: str) -> Mapping[str, Any]:

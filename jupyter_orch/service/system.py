@@ -67,7 +67,8 @@ class System:
             "counts": {
                 state.value: counts.get(state, 0)
                 for state in (RunState.QUEUED, RunState.RUNNING, RunState.PUBLISHING)
-            },
+            }
+            | {"failing": self._store.failing(actor.team)},
             "warehouse": self._warehouse.describe(),
             "roots": [str(root) for root in self._notebooks.roots],
         }

@@ -10,14 +10,14 @@ from sqlalchemy.exc import IntegrityError
 
 from jupyter_orch.domain.errors import NotFound, Refused, StaleWrite
 from jupyter_orch.domain.ids import JobId, TeamId
-from jupyter_orch.domain.model import Job, JobSpec, JobSummary, Page
+from jupyter_orch.domain.model import Job, JobListState, JobSpec, JobSummary, Page
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.store import triggers
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
 from jupyter_orch.store.pages import page
 from jupyter_orch.store.rows import job_from, micros, to_json
-from jupyter_orch.store.summaries import summarise
+from jupyter_orch.store.summaries import in_last_state, summarise
 from jupyter_orch.store.tables import in_state, job, job_version, run
 from jupyter_orch.store.transitions import cancel_queued
 
@@ -186,6 +186,7 @@ class SqlJobs:
         *,
         search: str = "",
         notebook: str | None = None,
+        state: JobListState | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> Page[JobSummary]:
@@ -195,12 +196,22 @@ class SqlJobs:
             statement = statement.where(job.c.name_key.contains(search.casefold(), autoescape=True))
         if notebook is not None:
             statement = statement.where(job.c.notebook == notebook)
+        if state is not None:
+            statement = statement.where(in_last_state(state))
         with self._database.reading() as connection:
             rows, following = page(
                 connection, statement, (job.c.name_key, job.c.id), cursor=cursor, limit=limit
             )
             items = summarise(connection, [job_from(row) for row in rows])
         return Page(items=tuple(items), next_cursor=following)
+
+    def failing(self, team: TeamId) -> int:
+        """How many jobs are failing."""
+        statement = sa.select(sa.func.count()).where(
+            job.c.team_id == team, in_last_state("failing")
+        )
+        with self._database.reading() as connection:
+            return connection.execute(statement).scalar_one()
 
 
 def _fetch(connection: sa.Connection, job_id: JobId) -> Job:

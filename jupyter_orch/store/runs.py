@@ -15,7 +15,7 @@ from jupyter_orch.store.engine import Database
 from jupyter_orch.store.pages import page
 from jupyter_orch.store.rows import attempt_from, run_from, run_row, version_from
 from jupyter_orch.store.tables import ACTIVE, attempt, in_state, published_version, query, run
-from jupyter_orch.store.transitions import cancel_queued
+from jupyter_orch.store.transitions import cancel_queued, note_last
 
 
 def insert_run(database: Database, connection: sa.Connection, new: Run, **held: Any) -> bool:
@@ -23,6 +23,8 @@ def insert_run(database: Database, connection: sa.Connection, new: Run, **held: 
     added = database.insert_or_leave(connection, run, {**run_row(new), **held})
     if added:
         record(connection, "run", [new.id])
+        if new.state is RunState.FAILED:  # it ended before it could begin
+            note_last(connection, new.id, new.state)
     return added
 
 

@@ -7,7 +7,14 @@ import sqlalchemy as sa
 from jupyter_orch.domain.model import Job, JobSummary, Run
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.store.rows import instant, run_from
-from jupyter_orch.store.tables import ACTIVE, in_state, run, trigger
+from jupyter_orch.store.tables import ACTIVE, HELD, in_state, job, run, trigger
+
+
+def in_last_state(state: str) -> sa.ColumnElement[bool]:
+    """Which jobs a listing is limited to: `failing` or `running`."""
+    if state == "failing":
+        return job.c.last_state == RunState.FAILED
+    return job.c.id.in_(sa.select(run.c.job_id).where(in_state(run, *ACTIVE)))
 
 
 def summarise(connection: sa.Connection, jobs: Sequence[Job]) -> list[JobSummary]:
@@ -16,8 +23,8 @@ def summarise(connection: sa.Connection, jobs: Sequence[Job]) -> list[JobSummary
     A skipped row is no run: it shows in the history only.
     """
     ids = [job.id for job in jobs]
-    last = _newest(connection, ids, run.c.state != RunState.SKIPPED)
-    active = _newest(connection, ids, in_state(run, *ACTIVE))
+    last = _last(connection, ids)
+    active = _active(connection, ids)
     due = {
         row.job_id: instant(row.next_due)
         for row in connection.execute(
@@ -37,17 +44,24 @@ def summarise(connection: sa.Connection, jobs: Sequence[Job]) -> list[JobSummary
     ]
 
 
-def _newest(
-    connection: sa.Connection, job_ids: Sequence[str], condition: sa.ColumnElement[bool]
-) -> dict[str | None, Run]:
-    # One short walk down an index per job: a GROUP BY would read their whole history.
-    newest = [
-        connection.execute(
+def _last(connection: sa.Connection, job_ids: Sequence[str]) -> dict[str | None, Run]:
+    """The run of each job that ended last."""
+    ended = sa.select(job.c.last_run_id).where(job.c.id.in_(job_ids))
+    rows = connection.execute(sa.select(run).where(run.c.id.in_(ended)))
+    return {row.job_id: run_from(row) for row in rows}
+
+
+def _active(connection: sa.Connection, job_ids: Sequence[str]) -> dict[str | None, Run]:
+    """The run of each job that goes on, else the one that is first in the queue."""
+    order = (sa.case((in_state(run, *HELD), 0), else_=1), run.c.not_before, run.c.id)
+    found: dict[str | None, Run] = {}
+    for job_id in job_ids:  # one short walk down an index each: a job may have a long queue
+        row = connection.execute(
             sa.select(run)
-            .where(run.c.job_id == job_id, condition)
-            .order_by(run.c.id.desc())
+            .where(run.c.job_id == job_id, in_state(run, *ACTIVE))
+            .order_by(*order)
             .limit(1)
         ).first()
-        for job_id in job_ids
-    ]
-    return {row.job_id: run_from(row) for row in newest if row is not None}
+        if row is not None:
+            found[job_id] = run_from(row)
+    return found

@@ -56,11 +56,15 @@ job = sa.Table(
     sa.Column("version", sa.Integer(), nullable=False),
     sa.Column("paused", sa.Boolean(), nullable=False),
     _text("error", nullable=True),
+    #: The run of the job that ended last, skipped ones apart, and how; written as it ends.
+    sa.Column("last_run_id", _ID, nullable=True),
+    _text("last_state", nullable=True),
     _text("created_by"),
     _instant("created_at"),
     _instant("updated_at"),
     sa.UniqueConstraint("team_id", "name"),
     sa.Index("ix_job_list", "team_id", "name_key", "id"),
+    sa.Index("ix_job_last_state", "team_id", "last_state", "name_key", "id"),
 )
 
 job_version = sa.Table(

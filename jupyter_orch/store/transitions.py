@@ -10,7 +10,7 @@ from jupyter_orch.domain.model import RunError
 from jupyter_orch.domain.states import Reason, RunState, before
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.rows import to_json
-from jupyter_orch.store.tables import attempt, run
+from jupyter_orch.store.tables import attempt, job, run
 
 CANCELLED_MESSAGE = "A person cancelled the run."
 
@@ -37,7 +37,7 @@ def end(
     error: RunError | None = None,
 ) -> bool:
     """Brings a run to a terminal state and takes its lease away."""
-    return move(
+    ended = move(
         connection,
         run_id,
         state,
@@ -45,6 +45,17 @@ def end(
         error=to_json(error),
         ended_at=at,
         lease_until=None,
+    )
+    if ended:
+        note_last(connection, run_id, state)
+    return ended
+
+
+def note_last(connection: sa.Connection, run_id: RunId, state: RunState) -> None:
+    """Writes down at its job that this run ended last."""
+    owner = sa.select(run.c.job_id).where(run.c.id == run_id).scalar_subquery()
+    connection.execute(
+        sa.update(job).where(job.c.id == owner).values(last_run_id=run_id, last_state=state)
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from store_kit import NOW, add_job, cron, every, job_of, run_of, spec_of
+from store_kit import NOW, add_job, claim, cron, every, job_of, run_of, spec_of
 
 from jupyter_orch.domain.errors import BadInput, NotFound, Refused, StaleWrite
 from jupyter_orch.domain.ids import DEFAULT_TEAM, JobId, TeamId
@@ -204,7 +204,7 @@ def test_inv9_text_that_is_not_unicode_is_refused(store: SqlStore) -> None:
 
 
 def test_a_summary_tells_last_and_active_run(store: SqlStore) -> None:
-    """A skipped row is no run; the newest run that has not ended is the active one."""
+    """A skipped row is no run; the active one is that which goes on, else the first that waits."""
     job = add_job(store, spec_of("daily", overlap="parallel"))
     assert (store.get_summary(job.id).last_run, store.get_summary(job.id).active_run) == (
         None,
@@ -214,8 +214,35 @@ def test_a_summary_tells_last_and_active_run(store: SqlStore) -> None:
     second = store.add_run(replace(run_of(job), id=first.id[:-1] + "~"))
     store.add_run(replace(run_of(job), id="z" * 26, state=RunState.SKIPPED))
     summary = store.get_summary(job.id)
-    assert (summary.last_run, summary.active_run) == (second, second)
-    store.request_cancel(second.id, user="ada")
+    assert (summary.last_run, summary.active_run) == (None, first)
+    store.request_cancel(first.id, user="ada")
     summary = store.get_summary(job.id)
-    assert summary.last_run.id == second.id
-    assert summary.active_run == first
+    assert summary.last_run.id == first.id
+    assert summary.active_run == second
+
+
+def test_lists_failing_and_running_jobs(store: SqlStore) -> None:
+    """The run that ended last decides, whatever goes on meanwhile; skipped rows do not count."""
+
+    def names(state: str) -> list[str]:
+        return [item.job.spec.name for item in store.list_jobs(DEFAULT_TEAM, state=state).items]
+
+    jobs = {name: add_job(store, spec_of(name)) for name in ("bad", "good", "idle")}
+    for name, end in (("bad", RunState.FAILED), ("good", RunState.SUCCEEDED)):
+        store.add_run(run_of(jobs[name]))
+        (held,) = claim(store)
+        assert store.finish("w", held.id, held.attempt, state=end)
+    assert (names("failing"), names("running"), store.failing(DEFAULT_TEAM)) == (["bad"], [], 1)
+    first, second = (store.add_run(run_of(jobs["bad"])) for _ in range(2))
+    assert (names("failing"), names("running")) == (["bad"], ["bad"])
+    (held,) = claim(store)
+    summary = store.get_summary(jobs["bad"].id)
+    assert held.id == first.id == summary.active_run.id
+    assert summary.last_run.state is RunState.FAILED
+    assert store.finish("w", held.id, held.attempt, state=RunState.SUCCEEDED)
+    summary = store.get_summary(jobs["bad"].id)
+    assert (summary.last_run.id, summary.active_run.id) == (first.id, second.id)
+    assert (names("failing"), store.failing(DEFAULT_TEAM)) == ([], 0)
+    store.add_run(replace(run_of(jobs["bad"]), state=RunState.FAILED))
+    assert names("failing") == ["bad"]
+    assert store.list_jobs(TeamId("other"), state="failing").items == ()

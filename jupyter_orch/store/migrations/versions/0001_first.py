@@ -31,6 +31,8 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("paused", sa.Boolean(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("last_run_id", sa.String(length=26), nullable=True),
+        sa.Column("last_state", sa.Text(), nullable=True),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
@@ -38,6 +40,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("team_id", "name", name="uq_job_team_id_name"),
     )
     op.create_index("ix_job_list", "job", ["team_id", "name_key", "id"], unique=False)
+    op.create_index(
+        "ix_job_last_state", "job", ["team_id", "last_state", "name_key", "id"], unique=False
+    )
     op.create_table(
         "run",
         sa.Column("id", sa.String(length=26), nullable=False),
