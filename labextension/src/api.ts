@@ -115,6 +115,7 @@ export class Api {
   jobs = (filter: {
     search?: string;
     notebook?: string;
+    state?: 'failing' | 'running';
     cursor?: string | null;
     limit?: number;
   }): Promise<T.IPage<T.IJobSummary>> => this.get(`jobs${query(filter)}`);
@@ -140,6 +141,7 @@ export class Api {
   runs = (filter: {
     job?: string;
     state?: T.RunState[];
+    search?: string;
     cursor?: string | null;
     limit?: number;
   }): Promise<T.IPage<T.IRun>> => this.get(`runs${query(filter)}`);

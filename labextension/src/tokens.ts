@@ -14,6 +14,9 @@ export type RunState =
   | 'cancelled'
   | 'skipped';
 
+/** Which runs a list shows; the empty one shows all. */
+export type RunFilter = '' | 'active' | Exclude<RunState, 'publishing'>;
+
 export interface ITrigger {
   id: string;
   kind: 'cron' | 'interval';
@@ -213,7 +216,13 @@ export interface IStatus {
   user: string;
   time: string;
   workers: { name: string; slots: number; busy: number }[];
-  counts: { queued?: number; running?: number; publishing?: number };
+  counts: {
+    queued?: number;
+    running?: number;
+    publishing?: number;
+    /** Jobs whose last ended run failed. */
+    failing?: number;
+  };
   warehouse: { engine?: string; url?: string; location?: string };
   roots: string[];
 }
@@ -246,5 +255,6 @@ export const Commands = {
   schedule: `${NAMESPACE}:schedule`,
   scheduleFile: `${NAMESPACE}:schedule-file`,
   open: `${NAMESPACE}:open`,
-  openTables: `${NAMESPACE}:open-tables`
+  openTables: `${NAMESPACE}:open-tables`,
+  openRuns: `${NAMESPACE}:open-runs`
 } as const;

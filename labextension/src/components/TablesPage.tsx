@@ -1,10 +1,16 @@
 import * as React from 'react';
 
 import { trans } from '../i18n';
+import { tableIcon } from '../icons';
 import { useTables } from '../queries';
-import { Fetched, Instant } from './basics';
+import { Button, Instant } from './basics';
+import { Fetched } from './Fetched';
 import { useOrch } from './context';
 import { walk } from './RunsTable';
+
+/** Publishes a data frame, in a cell of a notebook. */
+const EXAMPLE =
+  'with jupyter_orch.output("analytics.my_table", mode="replace") as out: out.write(df)';
 
 /** Every table that keeps versions. */
 export function TablesPage() {
@@ -17,7 +23,11 @@ export function TablesPage() {
           <h1>{trans.__('Tables')}</h1>
         </div>
       </header>
-      <Fetched query={tables} lines={5}>
+      <Fetched
+        query={tables}
+        lines={5}
+        label={trans.__('Asking the warehouse…')}
+      >
         {({ items }) =>
           items.length ? (
             <div className="jp-orch-table-box">
@@ -76,11 +86,20 @@ export function TablesPage() {
               </table>
             </div>
           ) : (
-            <p className="jp-orch-empty">
-              {trans.__(
-                'Tables that notebooks publish with jupyter_orch.output show up here.'
-              )}
-            </p>
+            <div className="jp-orch-empty">
+              <tableIcon.react tag="span" width="48px" height="48px" />
+              <p>
+                {trans.__(
+                  'Tables that notebooks publish show up here, with every version.'
+                )}
+              </p>
+              <p>
+                <code>{EXAMPLE}</code>
+              </p>
+              <Button onClick={() => orch.copy(EXAMPLE)}>
+                {trans.__('Copy the line that publishes one')}
+              </Button>
+            </div>
           )
         }
       </Fetched>

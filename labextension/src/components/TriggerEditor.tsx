@@ -18,7 +18,8 @@ import {
 } from '../logic/triggers';
 import { useFires } from '../queries';
 import type { ITrigger } from '../tokens';
-import { Fault, Field, IconButton, Skeleton, useNow } from './basics';
+import { Fault, Field, IconButton, useNow } from './basics';
+import { Problem, Skeleton } from './Fetched';
 import { NumberBox } from './typed';
 
 /** The server is asked for fire times when typing has paused this long, in milliseconds. */
@@ -105,7 +106,10 @@ export function TriggerEditor(props: {
         onChange={time_zone => onChange({ ...trigger, time_zone })}
       />
       {elsewhere && <Fault text={elsewhere.title} />}
-      {good && <Fires query={fires} zone={settled.time_zone} />}
+      {good && fires.error && (
+        <Problem error={fires.error} retry={() => void fires.refetch()} />
+      )}
+      {good && !fires.error && <Fires query={fires} zone={settled.time_zone} />}
     </div>
   );
 }
@@ -295,7 +299,7 @@ function Fires(props: { query: ReturnType<typeof useFires>; zone: string }) {
   const now = useNow();
   const { data } = props.query;
   if (!data) {
-    return <Skeleton lines={2} label={trans.__('Computing the next runs')} />;
+    return <Skeleton lines={2} label={trans.__('Computing the next runs…')} />;
   }
   return (
     <div className="jp-orch-fires" aria-live="polite">

@@ -131,6 +131,18 @@ export function ownValues(fields: IField[], values: Values): Values {
   return own;
 }
 
+/** The values with one of them changed; `undefined` takes it out. */
+export function withValue(
+  values: Values,
+  name: string,
+  value: Json | undefined
+): Values {
+  const others = Object.entries(values).filter(([key]) => key !== name);
+  return Object.fromEntries(
+    value === undefined ? others : [...others, [name, value]]
+  );
+}
+
 export function same(a: Json | undefined, b: Json | undefined): boolean {
   return writeExact(a) === writeExact(b);
 }
