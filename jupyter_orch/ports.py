@@ -367,7 +367,9 @@ class Warehouse(Protocol):
         """Drops branches, staging tables and files of an attempt; safe to repeat."""
         ...
 
-    def tables(self) -> tuple[TableInfo, ...]: ...
+    def tables(self, *, cursor: str | None = None, limit: int = 50) -> Page[TableInfo]:
+        """Tables by name; only those of the page are looked into."""
+        ...
 
     def versions(
         self, table: str, *, cursor: str | None = None, limit: int = 50

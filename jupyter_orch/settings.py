@@ -7,6 +7,7 @@ Read and validated once; light enough to be imported inside a kernel.
 
 import getpass
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from jupyter_orch.domain.errors import BadInput
 
 FILE_NAME = "jupyter_orch.toml"
 _PREFIX = "JUPYTER_ORCH__"
+_PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/]*@")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,6 +211,21 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + name] = value
     return flat
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown: `postgresql://ann:***@host/db`."""
+    return _PASSWORD.sub(r"\1:***@", url)
+
+
+def local_zone() -> str:
+    """The IANA name of this machine's time zone, or UTC when it has none."""
+    from tzlocal import get_localzone_name
+
+    try:
+        return str(get_localzone_name()) or "UTC"
+    except (LookupError, ValueError, OSError):
+        return "UTC"
 
 
 def private_folder(path: Path) -> Path:

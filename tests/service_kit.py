@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,16 @@ class RunningService:
             timeout=SOON * 2,
             check=False,
         )
+
+    @contextlib.contextmanager
+    def having(self, **variables: str) -> Iterator[None]:
+        """Commands of the block see these variables, too."""
+        before = self.environment
+        self.environment = before | variables
+        try:
+            yield
+        finally:
+            self.environment = before
 
     def json(self, *arguments: str) -> Any:
         """What a command says with `--json`; it has to succeed."""

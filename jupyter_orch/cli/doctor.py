@@ -1,6 +1,5 @@
 """`jupyter orch doctor`: what is in force, where it comes from, and what is wrong with it."""
 
-import re
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,10 +10,10 @@ import click
 
 from jupyter_orch.cli import render
 from jupyter_orch.cli.common import json_option, open_client, print_json
-from jupyter_orch.domain.errors import OrchError, Unavailable
-from jupyter_orch.settings import Settings, load
+from jupyter_orch.client.transport import SOCKET, listens, not_running
+from jupyter_orch.domain.errors import OrchError
+from jupyter_orch.settings import Settings, load, without_password
 
-_CREDENTIALS = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
 _REFERENCES = ("env:", "file:")
 
 
@@ -63,7 +62,7 @@ def shown_value(settings: Settings, key: str) -> str:
         return "***"
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
-    return _CREDENTIALS.sub(r"\1:***@", str(value))
+    return without_password(str(value))
 
 
 _VALUES: dict[str, Callable[[Settings], Any]] = {
@@ -92,21 +91,23 @@ _VALUES: dict[str, Callable[[Settings], Any]] = {
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
-    yield _service()
+    yield _service(settings)
     yield _warehouse(settings)
     yield _kernels()
     yield from (_private(path) for path in (settings.state_dir, settings.artifacts_dir))
 
 
-def _service() -> Finding:
+def _service(settings: Settings) -> Finding:
+    if not settings.service_url and not listens(settings.state_dir / SOCKET):
+        # A service that was never started is no illness.
+        nobody = not_running(settings)
+        return Finding(name="service", well=True, said=f"{nobody.message} {nobody.hint}")
     try:
         with open_client() as client:
             found = client.status()
-    except Unavailable as error:
-        # A service that was never started is no illness.
-        return Finding(name="service", well=True, said=f"{error.message} {error.hint or ''}")
     except OrchError as error:
-        return Finding(name="service", well=False, said=error.message, exit_code=error.exit_code)
+        said = f"{error.message} {error.hint or ''}".strip()
+        return Finding(name="service", well=False, said=said, exit_code=error.exit_code)
     return Finding(
         name="service", well=found["state"] == "running", said=f"{found['state']}", exit_code=5
     )
@@ -115,7 +116,10 @@ def _service() -> Finding:
 def _warehouse(settings: Settings) -> Finding:
     from jupyter_orch.warehouse.connect import ping
 
-    where = settings.warehouse.trino.url or f"embedded engine on {settings.warehouse.location}"
+    where = (
+        without_password(settings.warehouse.trino.url)
+        or f"embedded engine on {settings.warehouse.location}"
+    )
     try:
         ping(settings)
     except OrchError as error:

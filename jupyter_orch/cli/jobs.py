@@ -20,6 +20,7 @@ from jupyter_orch.client import Client
 from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.domain.ids import new_id
 from jupyter_orch.domain.model import JobListState
+from jupyter_orch.settings import local_zone
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SPAN = re.compile(r"([1-9][0-9]*)\s*([smhd])")
@@ -197,7 +198,7 @@ def run(job: str, *, assignments: tuple[tuple[str, str], ...], wait: bool, as_js
 
 def _triggers(cron: str | None, every: str | None, time_zone: str | None) -> list[dict[str, Any]]:
     triggers: list[dict[str, Any]] = []
-    zone = time_zone or _local_zone()
+    zone = time_zone or local_zone()
     if cron:
         triggers.append({"kind": "cron", "cron": cron, "time_zone": zone})
     if every:
@@ -219,12 +220,6 @@ def seconds_of(text: str) -> int:
             hint="Give a number and s, m, h or d, for example 10m.",
         )
     return int(match[1]) * _UNITS[match[2]]
-
-
-def _local_zone() -> str:
-    from tzlocal import get_localzone_name
-
-    return str(get_localzone_name())
 
 
 def _explain(client: Client, trigger: dict[str, Any]) -> None:

@@ -8,16 +8,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-#: Glyph and colour by state: the same eight everywhere.
-_STATES = {
-    "queued": ("◷", "default"),
-    "running": ("●", "cyan"),
-    "publishing": ("●", "cyan"),
-    "succeeded": ("✓", "green"),
-    "failed": ("✕", "red"),
-    "cancelled": ("⊘", "yellow"),
-    "skipped": ("↷", "default"),
-    "paused": ("⏸", "yellow"),
+from jupyter_orch.domain.states import GLYPHS
+
+_COLOURS = {
+    "running": "cyan",
+    "publishing": "cyan",
+    "succeeded": "green",
+    "failed": "red",
+    "cancelled": "yellow",
+    "paused": "yellow",
 }
 PIPE_WIDTH = 240  # columns where nobody looks: a line per row for grep
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400  # seconds
@@ -33,16 +32,16 @@ def console() -> Console:
 
 def state(name: str, reason: str | None = None) -> str:
     """A state as glyph and word, never colour alone."""
-    glyph, colour = _STATES.get(name, ("?", "default"))
+    colour = _COLOURS.get(name, "default")
     why = f" [dim]{reason}[/dim]" if reason else ""
-    return f"[{colour}]{glyph} {name}[/{colour}]{why}"
+    return f"[{colour}]{GLYPHS.get(name, '?')} {name}[/{colour}]{why}"
 
 
 def moment(text: str | None) -> str:
-    """An instant on the local clock."""
+    """An instant on this machine's clock, with its distance from UTC."""
     if not text:
         return "-"
-    return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
 
 
 def local(text: str) -> str:

@@ -1,5 +1,7 @@
 """Commands about runs."""
 
+from typing import Any, cast
+
 import click
 
 from jupyter_orch.cli import render
@@ -90,7 +92,14 @@ def rerun(
 ) -> None:
     """Repeat RUN with the same notebook and values, except for those given."""
     with open_client() as client:
-        values = typed(assignments, lambda: client.run_detail(run_id)["schema"])
+
+        def schema() -> dict[str, Any]:
+            detail = client.run_detail(run_id)
+            if not latest_notebook:
+                return cast("dict[str, Any]", detail["schema"])
+            return cast("dict[str, Any]", client.inspect(detail["run"]["notebook"])["schema"])
+
+        values = typed(assignments, schema)
         started = client.rerun(
             run_id, values, latest_notebook=latest_notebook, idempotency_key=new_id()
         )

@@ -7,11 +7,12 @@ from jupyter_orch.cli.common import json_option, open_client, page_options, prin
 
 
 @click.command(epilog="Example: jupyter orch tables --json")
+@page_options
 @json_option
-def tables(*, as_json: bool) -> None:
+def tables(*, limit: int, cursor: str | None, as_json: bool) -> None:
     """List tables."""
     with open_client() as client:
-        found = client.tables()
+        found = client.tables(limit=limit, cursor=cursor)
     if as_json:
         print_json(found)
         return
@@ -29,6 +30,7 @@ def tables(*, as_json: bool) -> None:
         ),
         nothing="No table yet. A notebook makes one with `with jupyter_orch.output(…)`.",
     )
+    render.more(found)
 
 
 @click.command(epilog="Example: jupyter orch versions analytics.flight_delays")

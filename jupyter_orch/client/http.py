@@ -176,9 +176,9 @@ class Client:
 
     # ---------------------------------------------------------------- tables
 
-    def tables(self) -> dict[str, Any]:
-        """Every table of the catalog."""
-        return self._get("/tables")
+    def tables(self, *, cursor: str | None = None, limit: int | None = None) -> dict[str, Any]:
+        """A page of tables by name."""
+        return self._get("/tables", {"cursor": cursor, "limit": limit})
 
     def versions(
         self, table: str, *, cursor: str | None = None, limit: int | None = None

@@ -59,6 +59,18 @@ _NEXT: dict[RunState, frozenset[RunState]] = {
     RunState.SKIPPED: frozenset(),
 }
 
+#: State to glyph, the same everywhere: never colour alone. *Paused* is a job's.
+GLYPHS = {
+    "queued": "◷",
+    "running": "●",
+    "publishing": "●",
+    "succeeded": "✓",
+    "failed": "✕",
+    "cancelled": "⊘",
+    "skipped": "↷",
+    "paused": "⏸",
+}
+
 TERMINAL = frozenset(state for state, following in _NEXT.items() if not following)
 
 

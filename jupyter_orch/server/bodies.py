@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from jupyter_orch.domain.model import Attempt, Change, Job, Json, Run, Trigger
-from jupyter_orch.domain.outputs import TableInfo, TableVersion
+from jupyter_orch.domain.outputs import TableVersion
 from jupyter_orch.ports import WorkerInfo
 
 
@@ -123,13 +123,6 @@ class Log:
     lines: tuple[dict[str, Any], ...]
     #: Whether earlier lines are left out.
     truncated: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tables:
-    """Answer of `GET /tables`."""
-
-    items: tuple[TableInfo, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

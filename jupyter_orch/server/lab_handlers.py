@@ -14,6 +14,7 @@ from jupyter_orch.domain.errors import Unavailable
 from jupyter_orch.server.lab import ServiceLink
 from jupyter_orch.server.problems import ProblemHandler
 from jupyter_orch.server.routes import BASE
+from jupyter_orch.settings import local_zone
 from jupyter_orch.wire import dump_bytes
 
 LONGEST_START = 120.0  # seconds
@@ -171,16 +172,6 @@ def lab_handlers(base_url: str, link: ServiceLink) -> list[Any]:
         (f"{base}/lab(?::|%3A)start-service", StartServiceHandler, shared),
         (f"{base}/(.*)", ForwardHandler, shared),
     ]
-
-
-def local_zone() -> str:
-    """The IANA name of this machine's time zone, or UTC when it has none."""
-    from tzlocal import get_localzone_name
-
-    try:
-        return str(get_localzone_name()) or "UTC"
-    except (LookupError, ValueError, OSError):
-        return "UTC"
 
 
 def _silent(error: httpx.HTTPError) -> Unavailable:

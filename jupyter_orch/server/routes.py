@@ -7,7 +7,7 @@ from typing import Any
 
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.model import Job, JobSpec, JobSummary, Page, Run
-from jupyter_orch.domain.outputs import TableVersion
+from jupyter_orch.domain.outputs import TableInfo, TableVersion
 from jupyter_orch.server import bodies
 from jupyter_orch.server.call import Call
 from jupyter_orch.server.ledger import call_ledger
@@ -114,6 +114,10 @@ def _notebook(service: Service, call: Call) -> Any:
 
 def _log(service: Service, call: Call) -> Any:
     return service.runs.log(call.actor, RunId(call.key), attempt=call.number("attempt"))
+
+
+def _list_tables(service: Service, call: Call) -> Any:
+    return service.tables.list(call.actor, cursor=call.one("cursor"), limit=call.number("limit"))
 
 
 def _versions(service: Service, call: Call) -> Any:
@@ -287,9 +291,10 @@ ROUTES = (
     Route(
         method="GET",
         path="/tables",
-        does=lambda service, call: {"items": service.tables.list(call.actor)},
-        summary="Every table of the catalog",
-        answer=bodies.Tables,
+        does=_list_tables,
+        summary="Tables by name",
+        query=_PAGE,
+        answer=Page[TableInfo],
     ),
     Route(
         method="GET",

@@ -137,8 +137,8 @@ class Runs:
     def notebook(self, actor: Actor, run_id: RunId, *, attempt: int | None = None) -> bytes:
         """The executed notebook as nbformat JSON; while the run goes on, as far as it got."""
         require(actor, "read")
-        run = self._store.get_run(actor.team, run_id)
-        content = self._artifacts.read(run_id, attempt or run.attempt, "notebook.ipynb")
+        number = self._attempt(actor, run_id, attempt)
+        content = self._artifacts.read(run_id, number, "notebook.ipynb")
         if content is None:
             raise NotFound(
                 "This attempt has not written a notebook.",
@@ -150,16 +150,27 @@ class Runs:
     def log(self, actor: Actor, run_id: RunId, *, attempt: int | None = None) -> Mapping[str, Any]:
         """The log's lines, oldest first; of a long log its end, and then `truncated` is true."""
         require(actor, "read")
-        run = self._store.get_run(actor.team, run_id)
-        content = self._artifacts.read(
-            run_id, attempt or run.attempt, "log.jsonl", last=LOG_BYTES + 1
-        )
+        number = self._attempt(actor, run_id, attempt)
+        content = self._artifacts.read(run_id, number, "log.jsonl", last=LOG_BYTES + 1)
         content = content or b""
         truncated = len(content) > LOG_BYTES
         if truncated:
             content = content[content.find(b"\n") + 1 :]
         lines = [line for text in content.splitlines() if (line := _log_line(text)) is not None]
         return {"lines": lines, "truncated": truncated}
+
+    def _attempt(self, actor: Actor, run_id: RunId, wanted: int | None) -> int:
+        """The attempt that is meant: the last one unless another is wanted."""
+        last = self._store.get_run(actor.team, run_id).attempt
+        if wanted is None:
+            return last
+        if not 1 <= wanted <= last:
+            raise NotFound(
+                f"The run {run_id} has no attempt {wanted}.",
+                field="attempt",
+                hint=f"It has {last} so far.",
+            )
+        return wanted
 
     def _job_of(self, actor: Actor, run: Run) -> Job | None:
         try:

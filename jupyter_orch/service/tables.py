@@ -17,10 +17,12 @@ class Tables:
         self._warehouse = warehouse
         self._changed = changed
 
-    def list(self, actor: Actor) -> tuple[TableInfo, ...]:
-        """Every table of the catalog, by name."""
+    def list(
+        self, actor: Actor, *, cursor: str | None = None, limit: int | None = None
+    ) -> Page[TableInfo]:
+        """Tables of the catalog, by name."""
         require(actor, "read")
-        return self._warehouse.tables()
+        return self._warehouse.tables(cursor=cursor, limit=page_size(limit))
 
     def versions(
         self, actor: Actor, table: str, *, cursor: str | None = None, limit: int | None = None

@@ -5,6 +5,7 @@ its rows: plain, exact, and meant for tables that fit one host.
 """
 
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from sqlglot import exp
 
@@ -176,8 +177,33 @@ def rewrite(statement: "Statement", tree: exp.Delete | exp.Update | exp.Merge) -
         if count:
             data = _shaped(arrow(statement, f"SELECT * FROM {_TARGET}"), table)  # noqa: S608
             statement.check()
-            table.overwrite(data)
+            _replace(table, data, name, count)
     return changed(name, count)
+
+
+def _replace(table: "Table", data: "pa.Table", name: str, count: int) -> None:
+    """One version with these rows alone; pyiceberg's own writer would put an empty one before it.
+
+    Args:
+        table: As it was read.
+        data: All rows that it has from now on.
+        name: The statement's first word.
+        count: Rows that it changed.
+    """
+    from jupyter_orch.warehouse import publish, snapshots
+    from jupyter_orch.warehouse.slices import Slice
+
+    change = snapshots.Change(
+        mode="replace",
+        part=Slice({}, {}),
+        keys=(),
+        key_rows=None,
+        files=snapshots.write(table, [data], uuid4()),
+        rows=data.num_rows,
+    )
+    noted = {"orch.operation": name.lower(), "orch.rows": str(count)}
+    updates, head = snapshots.build(table, change, noted)
+    publish.move_main(table, updates, head)
 
 
 def _on_copy(

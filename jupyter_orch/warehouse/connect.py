@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from jupyter_orch.domain.errors import BadInput, Unavailable
-from jupyter_orch.settings import Settings, TrinoSettings, load
+from jupyter_orch.settings import Settings, TrinoSettings, load, without_password
 
 if TYPE_CHECKING:
     import requests
@@ -77,7 +77,7 @@ def ping(settings: Settings) -> None:
     try:
         connection.cursor().execute("SELECT 1").fetchall()
     except (TrinoConnectionError, TrinoQueryError, Error, requests.RequestException) as error:
-        where = settings.warehouse.trino.url or "The embedded engine"
+        where = without_password(settings.warehouse.trino.url) or "The embedded engine"
         raise Unavailable(
             f"{where} does not answer queries: {_reason(error)}.",
             field="warehouse.trino.url" if settings.warehouse.trino.url else None,
@@ -137,7 +137,7 @@ def _remote(trino_settings: TrinoSettings) -> dict[str, Any]:
     except requests.RequestException as error:
         session.close()
         raise Unavailable(
-            f"Trino at {trino_settings.url} cannot be reached: {_reason(error)}.",
+            f"Trino at {without_password(trino_settings.url)} cannot be reached: {_reason(error)}.",
             field="warehouse.trino.url",
             hint="Check the address, or remove it to use the embedded engine.",
         ) from error
@@ -146,7 +146,7 @@ def _remote(trino_settings: TrinoSettings) -> dict[str, Any]:
 
 def _address(trino_settings: TrinoSettings) -> tuple[str, str, int]:
     wrong = BadInput(
-        f"The address {trino_settings.url!r} is not that of a Trino.",
+        f"The address {without_password(trino_settings.url)!r} is not that of a Trino.",
         field="warehouse.trino.url",
         hint="Write http(s)://host:port.",
     )

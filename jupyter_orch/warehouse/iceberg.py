@@ -21,7 +21,7 @@ from jupyter_orch.domain.outputs import (
     TableInfo,
     TableVersion,
 )
-from jupyter_orch.settings import Settings
+from jupyter_orch.settings import Settings, without_password
 from jupyter_orch.warehouse import (
     names,
     preview,
@@ -63,7 +63,7 @@ class IcebergWarehouse:
         warehouse = self._settings.warehouse
         return {
             "engine": "trino" if warehouse.trino.url else "embedded",
-            "url": re.sub(r"//[^/]*@", "//", warehouse.trino.url) or None,
+            "url": without_password(warehouse.trino.url) or None,
             "location": str(warehouse.location),
         }
 
@@ -92,10 +92,16 @@ class IcebergWarehouse:
         """Drops branches and files of an attempt; safe to repeat."""
         self._outputs.discard(run_id, attempt)
 
-    def tables(self) -> tuple[TableInfo, ...]:
-        """Every table of the catalog, by name."""
-        found = publish.list_tables(self._catalog)
-        return tuple(self._info(".".join(identifier)) for identifier in found)
+    def tables(self, *, cursor: str | None = None, limit: int = 50) -> Page[TableInfo]:
+        """Tables by name; the cursor is the name of the last one that was given."""
+        listed = sorted(".".join(identifier) for identifier in publish.list_tables(self._catalog))
+        following = [name for name in listed if cursor is None or name > cursor]
+        names_of_page = following[: max(1, limit)]
+        more = len(following) > len(names_of_page)
+        return Page(
+            items=tuple(map(self._info, names_of_page)),
+            next_cursor=names_of_page[-1] if more else None,
+        )
 
     def versions(
         self, table: str, *, cursor: str | None = None, limit: int = 50

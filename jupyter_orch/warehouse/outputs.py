@@ -198,6 +198,7 @@ class Outputs:
         transaction = self._catalog.create_table_transaction(
             identifier,
             schema,
+            location=self._new_folder(identifier),
             partition_spec=_partitions(part, schema),
             properties=_TABLE_PROPERTIES,
         )
@@ -206,6 +207,11 @@ class Outputs:
         change = self._change(table, staged, provenance, write_id)
         updates, head = snapshots.build(table, change, _properties(staged, provenance, write_id))
         publish.create(table, updates, head, tag=tag)
+
+    def _new_folder(self, identifier: Identifier) -> str:
+        """A folder that no table has: a renamed one keeps its own, which its drop removes."""
+        schema, table = identifier
+        return f"file://{self._settings.warehouse.location}/{schema}/{table}-{uuid.uuid4().hex}"
 
     def _change(
         self, table: Table, staged: StagedOutput, provenance: Provenance, write_id: uuid.UUID

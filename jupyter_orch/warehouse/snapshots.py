@@ -50,7 +50,7 @@ class Change:
     mode: OutputMode
     part: Slice
     keys: tuple[str, ...]
-    #: The keys' values of the new rows, once each, for mode `upsert`.
+    #: The keys' values of the new rows, once each, for mode `upsert`; absent when there are none.
     key_rows: pa.Table | None
     #: Data files of the new rows.
     files: tuple[DataFile, ...]
@@ -207,8 +207,8 @@ def _live(manifests: Iterable[ManifestFile]) -> list[ManifestFile]:
 
 def _replaced(table: Table, change: Change) -> _Replaced:
     result = _Replaced()
-    if change.mode == "append":
-        return result
+    if change.mode == "append" or (change.mode == "upsert" and change.key_rows is None):
+        return result  # without keys there is nothing to replace
     write_id = uuid.uuid4()
     counter = itertools.count()
     for task in table.scan(row_filter=_range(change)).plan_files():
@@ -232,7 +232,7 @@ def _range(change: Change) -> BooleanExpression:
     if change.mode != "upsert":
         return change.part.filter
     expression: BooleanExpression = AlwaysTrue()
-    if change.key_rows is None or not change.key_rows.num_rows:
+    if change.key_rows is None:
         return expression
     for name in change.keys:
         column = change.key_rows.column(name)

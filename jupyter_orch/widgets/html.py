@@ -6,17 +6,8 @@ from html import escape
 from typing import Any
 
 from jupyter_orch.domain.errors import OrchError
+from jupyter_orch.domain.states import GLYPHS
 
-#: State to glyph, the same everywhere: never colour alone.
-GLYPHS = {
-    "queued": "◷",
-    "running": "●",
-    "publishing": "●",
-    "succeeded": "✓",
-    "failed": "✕",
-    "cancelled": "⊘",
-    "skipped": "↷",
-}
 #: The command of the JupyterLab extension that opens a page.
 OPEN = "jupyter-orch:open"
 

@@ -1,6 +1,7 @@
 """The form of `jupyter_orch.rerun`: change parameters, run again, watch, see the result."""
 
 import threading
+import weakref
 from html import escape
 from typing import Any
 
@@ -8,6 +9,7 @@ import ipywidgets as widgets
 
 from jupyter_orch.client import Client
 from jupyter_orch.domain.errors import BadFields, BadInput, OrchError, Unavailable
+from jupyter_orch.domain.ids import new_id
 from jupyter_orch.domain.model import Json
 from jupyter_orch.domain.states import TERMINAL, RunState
 from jupyter_orch.widgets.fields import Field
@@ -28,7 +30,16 @@ def rerun(job: str, *, client: Client | None = None) -> "RerunForm":
         NotFound: There is no such job.
         Unavailable: No service runs.
     """
-    return RerunForm(job, client or Client())
+    if client is not None:
+        return RerunForm(job, client)
+    own = Client()
+    try:
+        form = RerunForm(job, own)
+    except BaseException:
+        own.close()
+        raise
+    weakref.finalize(form, own.close)
+    return form
 
 
 class RerunForm:
@@ -37,6 +48,8 @@ class RerunForm:
     def __init__(self, job: str, client: Client) -> None:
         self._client = client
         self._watcher: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._display: Any = None
         self.job: dict[str, Any] = client.job(job)["job"]
         runs = client.runs(job=self.job["id"], limit=1)["items"]
         #: The run that the form repeats; absent when the job never ran.
@@ -70,18 +83,35 @@ class RerunForm:
         )
 
     def start(self) -> None:
-        """Starts a run with the values of the form, or marks the fields that do not fit."""
+        """Starts a run with the values of the form, or marks the fields that do not fit.
+
+        Nothing happens while a run of the form goes on.
+        """
+        if not self._starting.acquire(blocking=False):
+            return
+        try:
+            if self._watcher is None or not self._watcher.is_alive():
+                self._start()
+        finally:
+            self._starting.release()
+
+    def _start(self) -> None:
+        self.button.disabled = True
         for field in self.fields.values():
             field.complain("")
         try:
             values = self._values()
             if self.last_run:
                 self.run = self._client.rerun(
-                    self.last_run["id"], values, latest_notebook=self.latest.value
+                    self.last_run["id"],
+                    values,
+                    latest_notebook=self.latest.value,
+                    idempotency_key=new_id(),
                 )
             else:
-                self.run = self._client.run(self.job["id"], values)
+                self.run = self._client.run(self.job["id"], values, idempotency_key=new_id())
         except OrchError as error:
+            self.button.disabled = False
             self._complain(error)
             return
         self._follow(self.run)
@@ -124,7 +154,7 @@ class RerunForm:
         self.status.value = "<br>".join(elsewhere) or "Nothing was started."
 
     def _follow(self, run: dict[str, Any]) -> None:
-        self.button.disabled, self.stop.disabled = True, False
+        self.stop.disabled = False
         self.progress.layout.visibility = "visible"
         self._show(run)
         self._watcher = threading.Thread(target=self._watch, args=(run["id"],), daemon=True)
@@ -151,6 +181,8 @@ class RerunForm:
                 break
             pause.wait(POLL_SECONDS)
         self.button.disabled, self.stop.disabled = False, True
+        if self._display is not None:  # what a saved notebook shows without a kernel
+            self._display.update(self._bundle(), raw=True)
 
     def _show(self, run: dict[str, Any]) -> None:
         self.progress.max = max(run["cells_total"], 1)
@@ -161,9 +193,15 @@ class RerunForm:
     def __repr__(self) -> str:
         return f"<rerun of {self.job['spec']['name']}: {(self.run or {}).get('state', 'ready')}>"
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """The live form; where no widget can live, its last state as HTML."""
-        bundle = self.box._repr_mimebundle_(**options)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        data |= {"text/plain": repr(self), "text/html": self.status.value}
-        return bundle
+    def _ipython_display_(self) -> None:
+        """The live form; where no widget can live, its last state."""
+        from IPython.display import display
+
+        self._display = display(  # type: ignore[no-untyped-call]
+            self._bundle(), raw=True, display_id=True
+        )
+
+    def _bundle(self) -> dict[str, Any]:
+        bundle = self.box._repr_mimebundle_()
+        data: dict[str, Any] = bundle[0] if isinstance(bundle, tuple) else bundle
+        return data | {"text/plain": repr(self), "text/html": self.status.value}

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from jupyter_orch.client import Client
-from jupyter_orch.widgets.html import GLYPHS, table
+from jupyter_orch.domain.states import GLYPHS
+from jupyter_orch.widgets.html import table
 
 
 def runs(job: str | None = None, *, limit: int = 20, client: Client | None = None) -> "RunList":

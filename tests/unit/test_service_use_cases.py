@@ -184,11 +184,15 @@ def test_run_without_files_says_so(service, ann, job) -> None:
 def test_long_log_is_cut_at_the_front(service, ann, job, state_dir) -> None:
     """The end is what people want to see, in whole lines."""
     run = service.jobs.run(ann, job.id, {})
+    assert service.ledger.claim_runs("w", limit=1, lease_seconds=60)
     folder = state_dir / "artifacts" / "runs" / run.id / "1"
     folder.mkdir(parents=True)
     line = '{"event": "x", "text": "' + "y" * 1000 + '"}\n'
     (folder / "log.jsonl").write_text(line * 5000 + '{"event": "last"}\n{"event": "half')
     log = service.runs.log(ann, run.id, attempt=1)
+    for attempt in (0, 2, -1):
+        with pytest.raises(NotFound):
+            service.runs.log(ann, run.id, attempt=attempt)
     assert log["truncated"]
     assert log["lines"][-1] == {"event": "last"}
     assert all(each["event"] in {"x", "last"} for each in log["lines"])

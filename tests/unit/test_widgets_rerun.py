@@ -1,11 +1,14 @@
 """The rerun form against a real service: prefilled, checked, watched to the end."""
 
+import threading
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
-from service_kit import RunningService
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+from service_kit import STATE, RunningService
 
 import jupyter_orch
 from jupyter_orch.client import Client
@@ -98,13 +101,39 @@ def test_a_value_that_does_not_fit_is_marked_at_its_field(client: Client) -> Non
     assert form.wait(0) is None
 
 
-def test_a_form_reads_as_text_and_html_where_no_widget_lives(client: Client) -> None:
-    """A saved notebook and a terminal show the last state."""
+def test_two_clicks_are_one_run(client: Client) -> None:
+    """While a run of the form goes on, another click starts none."""
+    before = len(client.runs("look", limit=100)["items"])
     form = jupyter_orch.rerun("look", client=client)
-    bundle = form._repr_mimebundle_()
-    data = bundle[0] if isinstance(bundle, tuple) else bundle
-    assert "look" in data["text/plain"]
-    assert "run" in data["text/html"]
+    clicks = [threading.Thread(target=form.button.click) for _ in range(3)]
+    for click in clicks:
+        click.start()
+    for click in clicks:
+        click.join()
+    form.start()
+    assert form.wait(WAIT_SECONDS) is not None
+    assert len(client.runs("look", limit=100)["items"]) == before + 1
+
+
+def test_a_saved_notebook_shows_the_last_state(
+    service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The output that the form was shown in says how its run ended, without a kernel."""
+    monkeypatch.setenv(STATE, str(service.state_dir))
+    nb = new_notebook(
+        cells=[
+            new_code_cell("import jupyter_orch\nform = jupyter_orch.rerun('look')\nform"),
+            new_code_cell(
+                "form.fields['least'].control.widget.value = 1\n"
+                f"form.start()\nform.wait({WAIT_SECONDS})['state']"
+            ),
+        ]
+    )
+    NotebookClient(nb, timeout=WAIT_SECONDS * 2, kernel_name="python3").execute()
+    (shown,) = nb.cells[0].outputs
+    assert "succeeded" in shown.data["text/html"]
+    assert "look: succeeded" in shown.data["text/plain"]
+    assert "application/vnd.jupyter.widget-view+json" in shown.data
 
 
 def test_an_unknown_job_is_named(client: Client) -> None:

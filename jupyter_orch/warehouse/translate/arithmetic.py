@@ -61,7 +61,7 @@ def binary(node: exp.Binary, left: str, right: str) -> Node | None:
             return _decimals(node, left, right)
         return _integers(node, left, right)
     if is_number(left) and is_number(right):
-        return _remainder_of_doubles(node) if isinstance(node, exp.Mod) else None
+        return None
     return _instants(node, left, right)
 
 
@@ -100,10 +100,6 @@ def _integers(node: exp.Binary, left: str, right: str) -> Node | None:
     if isinstance(node, exp.Mod):
         return cast(call("trino_imod", node.left, node.right), wider)
     return None
-
-
-def _remainder_of_doubles(node: exp.Mod) -> Node:
-    return call("fmod", node.left, node.right)
 
 
 def _decimals(node: exp.Binary, left: str, right: str) -> Node:

@@ -1,5 +1,7 @@
 """Trino's casts: rounding, strict numbers in text, doubles and timestamps as text."""
 
+from collections.abc import Callable
+
 from sqlglot import exp
 
 from jupyter_orch.warehouse.translate.build import Node, call, cast, copied, done, number, text
@@ -17,6 +19,10 @@ _TEXTS = (exp.DType.VARCHAR, exp.DType.TEXT, exp.DType.CHAR)
 _FORMATS = {
     "TIMESTAMP": "%Y-%m-%d %H:%M:%S.%f",
     "TIMESTAMP WITH TIME ZONE": "%Y-%m-%d %H:%M:%S.%f UTC",
+}
+_SPELLED: dict[str, Callable[[Node], Node]] = {
+    "DOUBLE": lambda value: call("trino_double_text", value),
+    "JSON": lambda value: call("trino_json_scalar", value, text("$")),
 }
 _INSTANTS = (exp.DType.DATE, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ, exp.DType.TIME)
 
@@ -80,8 +86,8 @@ def _text_of(value: Node, source: str) -> Node | None:
     if source == "TIME":
         midnight = exp.Add(this=cast(text("1970-01-01"), "DATE"), expression=copied(value))
         return call("strftime", done(midnight), text("%H:%M:%S.%f"))
-    if source == "DOUBLE":
-        return call("trino_double_text", value)
+    if source in _SPELLED:
+        return _SPELLED[source](value)
     if source == "FLOAT":
         raise unsupported("A cast of real to varchar")
     if is_decimal(source):

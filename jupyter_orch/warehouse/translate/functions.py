@@ -220,7 +220,6 @@ _NAMED = frozenset(
         "map_filter",
         "map_values",
         "millisecond",
-        "multimap_agg",
         "nan",
         "none_match",
         "to_iso8601",

@@ -22,7 +22,20 @@ trino_at(a, i) := a[if(i between 1 and len(a), i, cast('SUBSCRIPT: Array subscri
     the array: ' || i as bigint))]
 trino_map_at(m, k) := if(map_contains(m, k), m[k], map_values(m)[cast('SUBSCRIPT: Key not
     present in map: ' || k as bigint)])
-trino_json_scalar(j, p) := case when json_type(j, p) in ('OBJECT', 'ARRAY', 'NULL') then null
+trino_has_null(a) := len(list_filter(a, lambda x: x is null)) > 0
+trino_contains(a, v) := case when a is null or v is null then null when list_contains(a, v)
+    then true when trino_has_null(a) then null else false end
+trino_array_max(a) := if(trino_has_null(a), null, list_max(a))
+trino_array_min(a) := if(trino_has_null(a), null, list_min(a))
+trino_array_position(a, v) := if(a is null or v is null, null, coalesce(list_position(a, v), 0))
+trino_array_remove(a, v) := if(v is null, null, list_filter(a, lambda x: x is distinct from v))
+trino_any(a) := case when a is null then null when list_bool_or(a) then true
+    when trino_has_null(a) then null else false end
+trino_all(a) := case when a is null then null when not list_bool_and(a) then false
+    when trino_has_null(a) then null else true end
+trino_json(j) := if(json_valid(j), j, null)
+trino_json_scalar(j, p) := case when not json_valid(j) then null
+    when json_type(j, p) in ('OBJECT', 'ARRAY', 'NULL') then null
     else json_extract_string(j, p) end
 trino_regexp_extract(s, p, g) := if(regexp_matches(s, p), regexp_extract(s, p, g), null)
 trino_split_part(s, d, i) := if(i > len(string_split(s, d)), null, string_split(s, d)[i])
@@ -50,7 +63,9 @@ e() := exp(1.0::double)
 trino_distinct(a) := list_filter(a, lambda x, i: list_position(a, x) = i)
 array_union(a, b) := trino_distinct(a || b)
 trino_cbrt(x) := if(round(cbrt(x)) ** 3 = x, round(cbrt(x)), cbrt(x))
-arrays_overlap(a, b) := list_has_any(a, b)
+arrays_overlap(a, b) := case when a is null or b is null then null when list_has_any(a, b)
+    then true when len(a) = 0 or len(b) = 0 then false
+    when trino_has_null(a) or trino_has_null(b) then null else false end
 bitwise_and(a, b) := a::bigint & b::bigint
 bitwise_or(a, b) := a::bigint | b::bigint
 bitwise_xor(a, b) := xor(a::bigint, b::bigint)

@@ -6,11 +6,23 @@ from itertools import zip_longest
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import TokenType
 
 from jupyter_orch.warehouse.translate.build import Node
 from jupyter_orch.warehouse.translate.errors import SqlError, unsupported
+
+
+class _Trino(Trino):
+    """Trino's SQL with indices as they are written.
+
+    sqlglot shifts those of arrays and leaves those of maps and rows alone, by types that it only
+    knows of some expressions.
+    """
+
+    INDEX_OFFSET = 0
+
 
 _PLACE = "orch_place_"
 _MAX_LENGTH = 1_000_000  # characters, as Trino's query.max-length
@@ -31,7 +43,7 @@ def parse(sql: str) -> Node:
     if _INLINE_FUNCTION.match(sql):
         raise unsupported("A function defined in the statement")
     try:
-        trees = [tree for tree in sqlglot.parse(_prepared(sql), read="trino") if tree is not None]
+        trees = [tree for tree in sqlglot.parse(_prepared(sql), read=_Trino) if tree is not None]
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
         near = str(first.get("highlight") or "").strip()

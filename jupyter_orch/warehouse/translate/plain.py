@@ -149,7 +149,7 @@ def _json_scalar(node: exp.JSONExtractScalar) -> Node:
 def _json_extract(node: exp.JSONExtract) -> Node:
     if node.args.get("json_query"):
         raise unsupported("The function json_query")
-    return call("json_extract", node.this, _json_path(node))
+    return call("json_extract", call("trino_json", node.this), _json_path(node))
 
 
 def _json_path(node: Node) -> Node:
@@ -229,6 +229,17 @@ def _rand(node: exp.Rand) -> Node:
     return call("random")
 
 
+def _extreme(function: str) -> Rewrite:
+    """The value beside the extreme one, NULL when that is NULL; DuckDB's own looks for another."""
+
+    def build(node: exp.ArgMax | exp.ArgMin) -> Node:
+        if node.args.get("count") is not None:
+            raise unsupported("max_by and min_by with a number of values")
+        return call(function, node.this, node.expression)
+
+    return build
+
+
 def _approx_distinct(node: exp.ApproxDistinct) -> Node:
     """Exact: that is within any error, and the same each time."""
     return exp.Count(this=exp.Distinct(expressions=[copied(node.this)]), big_int=True)
@@ -260,11 +271,9 @@ def _member(name: str, field: str) -> Node:
 def _matches(quantifier: str) -> Rewrite:
     def build(arguments: list[Node]) -> Node:
         _parameters(arguments[1], 1)
-        whole = quantifier == "all_match"
-        aggregate = "list_bool_and" if whole else "list_bool_or"
+        aggregate = "trino_all" if quantifier == "all_match" else "trino_any"
         found = call(aggregate, call("list_transform", *arguments))
-        filled = exp.Coalesce(this=found, expressions=[exp.true() if whole else exp.false()])
-        return exp.Not(this=filled) if quantifier == "none_match" else filled
+        return exp.Not(this=found) if quantifier == "none_match" else found
 
     return build
 
@@ -374,7 +383,13 @@ _BY_CLASS: dict[type[Node], Rewrite] = {
     exp.BitwiseOr: lambda n: call("bitwise_or", n.left, n.right),
     exp.BitwiseXor: lambda n: call("bitwise_xor", n.left, n.right),
     exp.ArraySlice: lambda n: call("trino_slice", n.this, n.args["start"], n.args["end"]),
-    exp.ArrayPosition: lambda n: cast(call("list_position", n.this, n.expression), "BIGINT"),
+    exp.ArrayPosition: lambda n: cast(call("trino_array_position", n.this, n.expression), "BIGINT"),
+    exp.ArrayContains: lambda n: call("trino_contains", n.this, n.expression),
+    exp.ArrayMax: lambda n: call("trino_array_max", n.this),
+    exp.ArrayMin: lambda n: call("trino_array_min", n.this),
+    exp.ArrayRemove: lambda n: call("trino_array_remove", n.this, n.expression),
+    exp.ArgMax: _extreme("arg_max_null"),
+    exp.ArgMin: _extreme("arg_min_null"),
     exp.ApproxDistinct: _approx_distinct,
     exp.ApproxQuantile: _approx_quantile,
     exp.Reduce: _reduce,
@@ -402,6 +417,8 @@ _BY_NAME: dict[str, Rewrite] = {
     "none_match": _matches("none_match"),
     "every": lambda a: exp.LogicalAnd(this=copied(a[0])),
     "map_agg": lambda a: call("trino_map_agg", *a),
-    "json_array_length": lambda a: cast(call("json_array_length", *a), "BIGINT"),
+    "json_array_length": lambda a: cast(
+        call("json_array_length", call("trino_json", a[0]), *a[1:]), "BIGINT"
+    ),
     "millisecond": lambda a: call("trino_millisecond", *a),
 }

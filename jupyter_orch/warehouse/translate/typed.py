@@ -157,15 +157,13 @@ def _concatenation(node: exp.DPipe, types: list[str | None]) -> Node | None:
 
 def _subscript(node: exp.Bracket, types: list[str | None]) -> Node:
     kind, index, safe = types[0] or "", node.expressions[0], bool(node.args.get("safe"))
-    if node.args.get("offset") is None and isinstance(index, exp.Literal) and not index.is_string:
-        index = number(int(index.name) + 1)  # sqlglot stores a[1] as index 0, element_at as it is
+    if kind.endswith("]"):  # also an array of maps or rows
+        return call("list_extract" if safe else "trino_at", node.this, index)
     if kind.startswith("MAP("):
         return call("map_extract_value" if safe else "trino_map_at", node.this, index)
     if kind.startswith(("STRUCT(", "TUPLE(")):
         return call("struct_extract_at", node.this, index)
-    if not kind.endswith("]"):
-        raise unsupported("A subscript of something else than an array, a map or a row")
-    return call("list_extract" if safe else "trino_at", node.this, index)
+    raise unsupported("A subscript of something else than an array, a map or a row")
 
 
 # ------------------------------------------------------------------ functions

@@ -50,6 +50,9 @@ def test_rolling_back_asks_first(served) -> None:
     assert served.shell("rollback", "analytics.x", oldest, answer="n\n").returncode == 1
     assert served.json("versions", "analytics.x")["items"] == before
     assert served.shell("rollback", "analytics.x", oldest, answer="y\n").returncode == 0
+    after = served.json("versions", "analytics.x")["items"]
+    assert (after[0]["operation"], after[0]["current"]) == ("rollback", True)
+    assert after[0]["total_rows"] == before[-1]["total_rows"]
 
 
 def test_tables_for_people(served) -> None:
@@ -59,12 +62,49 @@ def test_tables_for_people(served) -> None:
         (("runs",), "✓ succeeded"),
         (("tables",), "analytics.x"),
         (("versions", "analytics.x"), "current"),
-        (("show", "report"), "0 6 * * *"),
+        (("show", "report"), "Every day at 06:00"),
         (("status",), "running"),
     ):
         said = served.shell(*command)
         assert said.returncode == 0, said.stderr
-        assert word in said.stdout or command[0] == "show", said.stdout
+        assert word in said.stdout, said.stdout
+
+
+def test_tables_come_in_pages(served, report) -> None:
+    """A page is as long as it was asked to be, and says where the next one begins."""
+    served.write(
+        "two.ipynb",
+        "import pandas as pd, jupyter_orch as orch",
+        "for name in ('pages.b', 'pages.a'):\n"
+        "    with orch.output(name) as out:\n        out.write(pd.DataFrame({'x': [1]}))",
+    )
+    assert served.shell("schedule", "two.ipynb").returncode == 0
+    assert served.json("run", "two", "--wait")["state"] == "succeeded"
+    names, cursor = [], []
+    while True:
+        page = served.json("tables", "--limit", "1", *cursor)
+        names += [item["name"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = ["--cursor", page["next_cursor"]]
+    assert names == ["analytics.x", "pages.a", "pages.b"]
+    assert "more: --cursor" in served.shell("tables", "--limit", "1").stdout
+
+
+def test_rerun_of_the_latest_notebook_takes_its_parameters(served) -> None:
+    """Names and types are those of the notebook that will run."""
+    served.write("grows.ipynb", "print(old)", parameters="old: int = 1")
+    assert served.shell("schedule", "grows.ipynb").returncode == 0
+    run = served.json("run", "grows", "--wait")
+    served.write("grows.ipynb", "print(new)", parameters="new: int = 1")
+    given = ("rerun", run["id"], "-p", "new", "9")
+    assert served.shell(*given).returncode == 2
+    again = served.json(*given, "--latest-notebook", "--wait")
+    assert (again["state"], again["parameters"]) == ("succeeded", {"new": 9})
+    assert served.shell("logs", run["id"], "--attempt", "1").returncode == 0
+    missing = served.shell("logs", run["id"], "--attempt", "99")
+    assert missing.returncode == 3
+    assert "no attempt 99" in missing.stderr
 
 
 def test_pause_resume_delete(served) -> None:
@@ -122,13 +162,30 @@ def test_refusal_is_one_sentence_and_a_code(served, report, arguments, code, wor
 
 
 def test_doctor_shows_settings_and_hides_secrets(served) -> None:
-    """Every setting with its origin; a password in a URL is not shown."""
+    """Every setting with its origin; neither a password nor one in a URL is shown."""
     found = served.json("doctor")
     origins = {each["key"]: each["origin"] for each in found["settings"]}
     assert origins["state.dir"] == "JUPYTER_ORCH__STATE__DIR"
     assert origins["worker.slots"] == "default"
     assert {check["name"] for check in found["checks"]} >= {"service", "warehouse", "kernels"}
     assert all(check["well"] for check in found["checks"])
+    hidden = {
+        "JUPYTER_ORCH__WAREHOUSE__TRINO__PASSWORD": "hunter2",
+        "JUPYTER_ORCH__WAREHOUSE__TRINO__URL": "http://ann:hunter2@127.0.0.1:9",
+    }
+    with served.having(**hidden):
+        said = served.shell("doctor")
+    assert said.returncode == 2, said.stdout
+    assert "hunter2" not in said.stdout + said.stderr
+    assert "***" in said.stdout
+
+
+def test_doctor_finds_that_a_service_elsewhere_is_away(served) -> None:
+    """A service that was configured and does not answer is an illness."""
+    with served.having(JUPYTER_ORCH__SERVICE__URL="http://127.0.0.1:9"):
+        said = served.shell("doctor")
+    assert said.returncode == 5
+    assert "✕ service: The service at http://127.0.0.1:9 cannot be reached." in said.stdout
 
 
 def test_every_command_explains_itself_with_an_example() -> None:

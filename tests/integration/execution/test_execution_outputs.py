@@ -34,7 +34,9 @@ def test_inv6_a_failed_run_publishes_nothing(house: House) -> None:
     house.worker()
     run = house.add(notebook(WRITE, "1 / 0", parameters="options = {}"))
     assert house.wait(run).reason is Reason.USER_ERROR
-    assert not [table for table in house.warehouse.tables() if table.name == "analytics.sales"]
+    assert not [
+        table for table in house.warehouse.tables().items if table.name == "analytics.sales"
+    ]
 
 
 def test_inv6_a_failed_check_fails_the_run(house: House) -> None:
@@ -45,7 +47,9 @@ def test_inv6_a_failed_check_fails_the_run(house: House) -> None:
     )
     done = house.wait(run)
     assert (done.state, done.reason) == (RunState.FAILED, Reason.CHECK_FAILED), house.log(run)
-    assert not [table for table in house.warehouse.tables() if table.name == "analytics.sales"]
+    assert not [
+        table for table in house.warehouse.tables().items if table.name == "analytics.sales"
+    ]
 
 
 def test_files_outside_the_staging_folder_are_refused(house: House) -> None:

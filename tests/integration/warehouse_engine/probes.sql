@@ -14,6 +14,31 @@ SELECT power(2, 3), sqrt(9), cbrt(27), ln(1), log10(100), log2(8), exp(0), pi(),
 SELECT greatest(1, 2), least(1, 2), greatest(1, NULL), nullif(1, 1), coalesce(NULL, 2)
 SELECT width_bucket(5.3e0, 0e0, 10e0, 5), bitwise_and(5, 3), bitwise_or(5, 3), bitwise_xor(5, 3)
 
+SELECT -7.5e0 % 2e0, 7.5e0 % -2e0, mod(-7e0, 3e0), mod(-7, 3), rate % 0.3e0 FROM probe.flights ORDER BY id
+
+-- subscripts
+SELECT map(ARRAY[1,2,3], ARRAY['a','b','c'])[2], (map(ARRAY[1], ARRAY['a']))[1], CAST(map(ARRAY[1], ARRAY['x']) AS map(integer, varchar))[1]
+SELECT ARRAY[10,20,30][2], ARRAY[ARRAY[1,2],ARRAY[3]][1][2], element_at(ARRAY[1,2], 2), element_at(ARRAY[1,2], 3), split('a,b', ',')[2]
+SELECT row(1,'x')[2], m[1], element_at(m, 3), a[id] FROM (SELECT id, map(ARRAY[1,2], ARRAY['p','q']) AS m, ARRAY[7,8,9,10,11] AS a FROM probe.flights) ORDER BY a[id]
+SELECT map(ARRAY['k'], ARRAY[ARRAY[5,6]])['k'][2], ARRAY[map(ARRAY[2], ARRAY['z'])][1][2]
+
+-- NULL among elements
+SELECT max_by(delay, distance), min_by(delay, distance), max_by(delay, id) FROM probe.flights WHERE id <= 3
+SELECT array_max(ARRAY[1,NULL]), array_min(ARRAY[1,NULL]), array_max(ARRAY[2,3]), array_min(CAST(NULL AS array(integer)))
+SELECT contains(ARRAY[1,NULL], 2), contains(ARRAY[1,NULL], 1), contains(ARRAY[1], 2), contains(ARRAY[1,2], NULL)
+SELECT arrays_overlap(ARRAY[1,NULL], ARRAY[2]), arrays_overlap(ARRAY[1,NULL], ARRAY[1]), arrays_overlap(ARRAY[1], ARRAY[2])
+SELECT any_match(ARRAY[NULL,1], x -> x > 1), any_match(ARRAY[NULL,2], x -> x > 1), any_match(ARRAY[1], x -> x > 1)
+SELECT all_match(ARRAY[NULL,2], x -> x > 1), all_match(ARRAY[NULL,1], x -> x > 1), all_match(ARRAY[2], x -> x > 1)
+SELECT none_match(ARRAY[NULL,1], x -> x > 1), none_match(ARRAY[2], x -> x > 1), none_match(CAST(NULL AS array(integer)), x -> x > 1)
+SELECT any_match(CAST(NULL AS array(integer)), x -> x > 1), all_match(CAST(NULL AS array(integer)), x -> x > 1)
+SELECT array_position(ARRAY[1,2], 5), array_position(ARRAY[1,2], 2), array_position(ARRAY[1], NULL)
+SELECT array_remove(ARRAY[1,2,NULL,2], 2), array_remove(ARRAY[1], NULL)
+
+-- JSON that is none
+SELECT json_extract_scalar('oops', '$.a'), json_extract('oops', '$.a'), json_array_length('oops')
+SELECT json_extract_scalar(s, '$.a') FROM (VALUES '{"a": "x"}', 'bad', NULL) t(s) ORDER BY 1
+SELECT CAST(json_extract('{"a":"x"}', '$.a') AS varchar), CAST(JSON '"y"' AS varchar)
+
 -- aggregates
 SELECT count(*), count(delay), sum(delay), avg(delay), min(delay), max(delay) FROM probe.flights
 SELECT sum(fare), avg(fare), min(fare), max(fare) FROM probe.flights

@@ -8,6 +8,7 @@ from trino.exceptions import TrinoUserError
 
 from jupyter_orch.warehouse.catalog import open_catalog
 from jupyter_orch.warehouse.engine import shared_engine
+from jupyter_orch.warehouse.iceberg import IcebergWarehouse
 
 
 @pytest.fixture
@@ -70,6 +71,37 @@ def test_delete_of_nothing_commits_nothing(settings, query, table):
     before = len(_snapshots(settings))
     assert query("DELETE FROM nyc.f WHERE id = 99") == [[0]]
     assert len(_snapshots(settings)) == before
+
+
+_MERGE = (
+    "MERGE INTO nyc.f t USING (VALUES 1, 9) s(id) ON t.id = s.id "
+    "WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)"
+)
+
+
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize(
+    ("statement", "changed", "left"),
+    [
+        ("UPDATE nyc.f SET name = 'x' WHERE id < 3", 2, 3),
+        ("DELETE FROM nyc.f WHERE id = 1", 1, 2),
+        ("DELETE FROM nyc.f WHERE id > 0", 3, 0),
+        (_MERGE, 2, 3),
+    ],
+)
+def test_inv6_a_change_of_rows_is_one_version(settings, query, statement, changed, left):
+    """Time travel goes from the rows before straight to the rows after, with nothing between."""
+    warehouse = IcebergWarehouse(settings)
+    before = [entry.snapshot_id for entry in warehouse.load("nyc.f").metadata.snapshot_log]
+    assert query(statement) == [[changed]]
+    log = [entry.snapshot_id for entry in warehouse.load("nyc.f").metadata.snapshot_log]
+    (newest,) = warehouse.versions("nyc.f", limit=1).items
+    warehouse.close()
+    assert log[:-1] == before
+    assert query(f"SELECT count(*) FROM nyc.f FOR VERSION AS OF {log[-1]}") == [[left]]
+    assert query('SELECT count(*) FROM nyc."f$history"') == [[len(log)]]
+    word = statement.split(" ", 1)[0].lower()
+    assert (newest.operation, newest.rows, newest.total_rows) == (word, changed, left)
 
 
 def test_truncate_and_delete_without_condition(query, table):

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -19,7 +20,7 @@ def test_first_version_makes_the_table_with_its_rows_and_its_run(lake: Lake) -> 
     """A table that does not exist appears with rows, tag and provenance in one version."""
     staged, who = lake.stage(TABLE, days("2013-01-01", 1, 2))
     assert staged.branch is None
-    assert lake.warehouse.tables() == ()
+    assert lake.warehouse.tables().items == ()
     version = lake.warehouse.publish(staged, who)
     assert (version.table, version.rows, version.total_rows) == (TABLE, 2, 2)
     assert (version.run_id, version.job_name, version.user) == (who.run_id, "flights", "ada")
@@ -30,6 +31,16 @@ def test_first_version_makes_the_table_with_its_rows_and_its_run(lake: Lake) -> 
     table = lake.warehouse.load(TABLE)
     assert table.metadata.refs[f"run-{who.run_id}"].snapshot_id == version.snapshot_id
     assert len(table.metadata.snapshot_log) == 1
+
+
+def test_no_two_tables_share_a_folder(lake: Lake) -> None:
+    """A table made under the old name of another one does not live in that one's files."""
+    lake.write(TABLE, days("2013-01-01", 1))
+    lake.warehouse._catalog.rename_table(TABLE, "analytics.renamed")
+    lake.write(TABLE, days("2013-01-01", 2))
+    old, new = (Path(lake.warehouse.load(name).location()) for name in ("analytics.renamed", TABLE))
+    assert old.parent == new.parent
+    assert old != new
 
 
 def test_staged_rows_are_seen_by_nobody(lake: Lake) -> None:
@@ -112,6 +123,18 @@ def test_upsert_replaces_rows_with_the_same_keys(lake: Lake) -> None:
     moved = [row["n"] for row in lake.rows(TABLE) if row["day"] == dt.date(2013, 1, 9)]
     assert moved == [2, 4]
     assert (version.rows, version.total_rows) == (2, 4)
+
+
+def test_an_upsert_of_no_rows_takes_no_rows_away(lake: Lake) -> None:
+    """An empty frame names no key, so that the table stays as it is: here and on a moved main."""
+    lake.write(TABLE, days("2013-01-01", 1, 2, 3))
+    version = lake.write(TABLE, days("2013-01-01"), mode="upsert", keys=("n",))
+    assert lake.values(TABLE) == [1, 2, 3]
+    assert (version.rows, version.total_rows) == (0, 3)
+    staged, who = lake.stage(TABLE, days("2013-01-01"), mode="upsert", keys=("n",))
+    lake.write(TABLE, days("2013-01-02", 4), mode="append")
+    assert lake.warehouse.publish(staged, who).total_rows == 4
+    assert lake.values(TABLE) == [1, 2, 3, 4]
 
 
 def test_two_outputs_of_a_run_to_one_table_are_two_versions(lake: Lake) -> None:
@@ -265,10 +288,10 @@ def test_an_unreadable_table_hides_no_other(lake: Lake) -> None:
     """A table whose metadata is gone is listed without numbers."""
     lake.write(TABLE, days("2013-01-01", 1))
     lake.write("analytics.other", days("2013-01-01", 1))
-    metadata = lake.settings.warehouse.location / "analytics" / "other" / "metadata"
-    for file in metadata.glob("*.json"):
+    (folder,) = (lake.settings.warehouse.location / "analytics").glob("other-*")
+    for file in folder.glob("metadata/*.json"):
         file.unlink()
-    found = {info.name: info.total_rows for info in lake.warehouse.tables()}
+    found = {info.name: info.total_rows for info in lake.warehouse.tables().items}
     assert found == {TABLE: 1, "analytics.other": None}
 
 

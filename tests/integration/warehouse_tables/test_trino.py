@@ -135,7 +135,19 @@ def test_what_trino_makes_takes_our_outputs(
     shared.write("made_by_trino.flights", days("2013-01-01", 1, 2), mode="append")
     shared.write("made_by_trino.flights", days("2013-01-01", 5), slice={"day": "2013-01-01"})
     assert ask(trino_server.settings, "SELECT n FROM made_by_trino.flights") == [[5]]
-    assert "made_by_trino.flights" in [info.name for info in shared.warehouse.tables()]
+    assert "made_by_trino.flights" in [info.name for info in shared.warehouse.tables().items]
+
+
+def test_dropping_a_renamed_table_leaves_the_new_one_of_its_old_name(
+    trino_server: TrinoServer, shared: Lake, ask: Ask
+) -> None:
+    """Trino's DROP TABLE removes the table's folder, which is no other table's."""
+    shared.write("analytics.moved", days("2013-01-01", 1))
+    ask(trino_server.settings, "ALTER TABLE analytics.moved RENAME TO analytics.moved_away")
+    shared.write("analytics.moved", days("2013-01-01", 2))
+    ask(trino_server.settings, "DROP TABLE analytics.moved_away")
+    assert ask(trino_server.settings, "SELECT n FROM analytics.moved") == [[2]]
+    assert shared.values("analytics.moved") == [2]
 
 
 def test_strange_slices_have_strange_folders_that_trino_finds(

@@ -100,7 +100,7 @@ def test_a_table_without_any_snapshot_takes_an_output(lake: Lake) -> None:
     catalog = lake.warehouse._catalog
     catalog.create_namespace("analytics")
     catalog.create_table(TABLE, days("2013-01-01").schema)
-    assert lake.warehouse.tables()[0].versions == 0
+    assert lake.warehouse.tables().items[0].versions == 0
     assert lake.write(TABLE, days("2013-01-01", 1), mode="append").total_rows == 1
 
 
@@ -127,7 +127,7 @@ def test_describing_the_warehouse_tells_no_password(tmp_path: Path) -> None:
     """Somebody wrote one into the address, where it is refused when it is used."""
     url = "http://ada:secret@trino:8080"
     settings = load({"JUPYTER_ORCH__WAREHOUSE__TRINO__URL": url}, tmp_path / "none.toml")
-    assert IcebergWarehouse(settings).describe()["url"] == "http://trino:8080"
+    assert IcebergWarehouse(settings).describe()["url"] == "http://ada:***@trino:8080"
 
 
 def test_markers_that_a_notebook_made_up_stop_no_discard(lake: Lake) -> None:
