@@ -164,10 +164,12 @@ export class Api {
     return JSON.parse((await this.request('GET', path)).text);
   };
 
-  tables = async (): Promise<{ items: T.ITableInfo[] }> => {
-    const { items } = await this.get<{ items: T.ITableInfo[] }>('tables');
+  tables = async (cursor?: string | null): Promise<T.IPage<T.ITableInfo>> => {
+    const path = `tables${query({ cursor })}`;
+    const page = await this.get<T.IPage<T.ITableInfo>>(path);
     return {
-      items: items.map(({ last_version: last, ...table }) => ({
+      ...page,
+      items: page.items.map(({ last_version: last, ...table }) => ({
         ...table,
         last_version: last && asText(last)
       }))

@@ -280,7 +280,15 @@ export function useRunLog(id: string, attempt: number, state: RunState) {
 export function useTables() {
   const { api } = useOrch();
   const queryKey = keys.tables();
-  return useStoppable(useQuery({ queryKey, queryFn: api.tables }), queryKey);
+  return useStoppable(
+    useInfiniteQuery({
+      queryKey,
+      queryFn: ({ pageParam }) => api.tables(pageParam),
+      initialPageParam: null as string | null,
+      getNextPageParam: page => page.next_cursor
+    }),
+    queryKey
+  );
 }
 
 export function useVersions(table: string) {

@@ -28,8 +28,8 @@ export function TablesPage() {
         lines={5}
         label={trans.__('Asking the warehouse…')}
       >
-        {({ items }) =>
-          items.length ? (
+        {({ pages }) =>
+          pages[0].items.length ? (
             <div className="jp-orch-table-box">
               <table
                 role="grid"
@@ -51,39 +51,46 @@ export function TablesPage() {
                   </tr>
                 </thead>
                 <tbody>
-                  {items.map((table, index) => (
-                    <tr
-                      key={table.name}
-                      data-row={table.name}
-                      tabIndex={index ? -1 : 0}
-                      onClick={() => orch.open('table', table.name)}
-                      onKeyDown={event => {
-                        if (event.key === 'Enter') {
-                          orch.open('table', table.name);
-                        }
-                      }}
-                    >
-                      <td>{table.name}</td>
-                      <td className="jp-orch-number">
-                        {table.total_rows?.toLocaleString('en')}
-                      </td>
-                      <td className="jp-orch-number">{table.versions}</td>
-                      <td>
-                        {table.last_version && (
-                          <Instant
-                            at={table.last_version.committed_at}
-                            as="ago"
-                          />
-                        )}
-                      </td>
-                      <td>
-                        {table.last_version?.job_name ??
-                          table.last_version?.user}
-                      </td>
-                    </tr>
-                  ))}
+                  {pages
+                    .flatMap(page => page.items)
+                    .map((table, index) => (
+                      <tr
+                        key={table.name}
+                        data-row={table.name}
+                        tabIndex={index ? -1 : 0}
+                        onClick={() => orch.open('table', table.name)}
+                        onKeyDown={event => {
+                          if (event.key === 'Enter') {
+                            orch.open('table', table.name);
+                          }
+                        }}
+                      >
+                        <td>{table.name}</td>
+                        <td className="jp-orch-number">
+                          {table.total_rows?.toLocaleString('en')}
+                        </td>
+                        <td className="jp-orch-number">{table.versions}</td>
+                        <td>
+                          {table.last_version && (
+                            <Instant
+                              at={table.last_version.committed_at}
+                              as="ago"
+                            />
+                          )}
+                        </td>
+                        <td>
+                          {table.last_version?.job_name ??
+                            table.last_version?.user}
+                        </td>
+                      </tr>
+                    ))}
                 </tbody>
               </table>
+              {tables.hasNextPage && (
+                <Button onClick={() => void tables.fetchNextPage()}>
+                  {trans.__('Show more')}
+                </Button>
+              )}
             </div>
           ) : (
             <div className="jp-orch-empty">
