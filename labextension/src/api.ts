@@ -1,3 +1,4 @@
+import { parseExact, writeExact } from './logic/exact';
 import type * as T from './tokens';
 
 /** One faulty value in a request. */
@@ -33,6 +34,13 @@ export class ApiError extends Error {
   }
 }
 
+/** An error in words, with what to do about it. */
+export function sentence(error: unknown): string {
+  const said = error instanceof Error ? error.message : String(error);
+  const hint = error instanceof ApiError ? error.hint : null;
+  return hint ? `${said} ${hint}` : said;
+}
+
 /** Sends a request to a path below the API's base; `ServerConnection` in the Lab. */
 export type Send = (path: string, init: RequestInit) => Promise<Response>;
 
@@ -40,19 +48,6 @@ export type Send = (path: string, init: RequestInit) => Promise<Response>;
 export interface ITagged<V> {
   value: V;
   etag: string;
-}
-
-// Whole tokens, so that neither digits in a text nor those of a fraction are taken apart.
-const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
-const LONG_INTEGER = /^-?\d{16,}$/;
-
-/** Parses JSON; integers beyond 2^53 become text instead of losing digits. */
-export function parseExact(text: string): unknown {
-  return JSON.parse(
-    text.replace(TOKENS, token =>
-      LONG_INTEGER.test(token) ? `"${token}"` : token
-    )
-  );
 }
 
 /** Makes an error of any answer that is not a success, problem document or not. */
@@ -99,6 +94,11 @@ function query(values: Record<string, unknown>): string {
 
 const part = encodeURIComponent;
 
+/** Ids of snapshots are compared and shown, never computed with. */
+function asText(version: T.ITableVersion): T.ITableVersion {
+  return { ...version, snapshot_id: String(version.snapshot_id) };
+}
+
 /** The REST API, one method per request. */
 export class Api {
   constructor(private readonly send: Send) {}
@@ -115,6 +115,7 @@ export class Api {
   jobs = (filter: {
     search?: string;
     notebook?: string;
+    state?: 'failing' | 'running';
     cursor?: string | null;
     limit?: number;
   }): Promise<T.IPage<T.IJobSummary>> => this.get(`jobs${query(filter)}`);
@@ -140,10 +141,14 @@ export class Api {
   runs = (filter: {
     job?: string;
     state?: T.RunState[];
+    search?: string;
     cursor?: string | null;
     limit?: number;
   }): Promise<T.IPage<T.IRun>> => this.get(`runs${query(filter)}`);
-  run = (id: string): Promise<T.IRunDetail> => this.get(`runs/${part(id)}`);
+  run = async (id: string): Promise<T.IRunDetail> => {
+    const detail = await this.get<T.IRunDetail>(`runs/${part(id)}`);
+    return { ...detail, versions: detail.versions.map(asText) };
+  };
   rerun = (
     id: string,
     body: { parameters?: T.Values; latest_notebook?: boolean },
@@ -159,18 +164,31 @@ export class Api {
     return JSON.parse((await this.request('GET', path)).text);
   };
 
-  tables = (): Promise<{ items: T.ITableInfo[] }> => this.get('tables');
-  versions = (
+  tables = async (cursor?: string | null): Promise<T.IPage<T.ITableInfo>> => {
+    const path = `tables${query({ cursor })}`;
+    const page = await this.get<T.IPage<T.ITableInfo>>(path);
+    return {
+      ...page,
+      items: page.items.map(({ last_version: last, ...table }) => ({
+        ...table,
+        last_version: last && asText(last)
+      }))
+    };
+  };
+  versions = async (
     table: string,
     cursor?: string | null
-  ): Promise<T.IPage<T.ITableVersion>> =>
-    this.get(`tables/${part(table)}/versions${query({ cursor })}`);
+  ): Promise<T.IPage<T.ITableVersion>> => {
+    const path = `tables/${part(table)}/versions${query({ cursor })}`;
+    const page = await this.get<T.IPage<T.ITableVersion>>(path);
+    return { ...page, items: page.items.map(asText) };
+  };
   tablePreview = (table: string, version?: string): Promise<T.IPreview> =>
     this.get(`tables/${part(table)}/preview${query({ version })}`);
   rollback = async (table: string, version: string): Promise<void> => {
-    // The digits go out as they came: a JavaScript number cannot hold them.
-    const body = `{"version": ${BigInt(version)}}`;
-    await this.request('POST', `tables/${part(table)}:rollback`, body);
+    await this.post(`tables/${part(table)}:rollback`, {
+      version: BigInt(version)
+    });
   };
 
   private async get<V>(path: string): Promise<V> {
@@ -179,12 +197,7 @@ export class Api {
 
   private async post<V>(path: string, body: unknown, key?: string): Promise<V> {
     const headers = key ? { 'Idempotency-Key': key } : undefined;
-    const answer = await this.request(
-      'POST',
-      path,
-      JSON.stringify(body),
-      headers
-    );
+    const answer = await this.request('POST', path, writeExact(body), headers);
     return (answer.text ? parseExact(answer.text) : undefined) as V;
   }
 
@@ -194,7 +207,7 @@ export class Api {
     body?: unknown,
     headers?: Record<string, string>
   ): Promise<ITagged<V>> {
-    const json = body === undefined ? undefined : JSON.stringify(body);
+    const json = body === undefined ? undefined : writeExact(body);
     const answer = await this.request(method, path, json, headers);
     return {
       value: parseExact(answer.text) as V,

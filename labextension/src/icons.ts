@@ -17,6 +17,11 @@ export const jobsIcon = icon(
 );
 export const pauseIcon = icon('pause', 'M7 5h3.5v14H7V5Zm6.5 0H17v14h-3.5V5Z');
 export const resumeIcon = icon('resume', 'M5 5h2.5v14H5V5Zm5 0 10 7-10 7V5Z');
+/** Lines of a history, each with its state before it. */
+export const runsIcon = icon(
+  'runs',
+  'M4 5h3v3H4V5Zm5 .5h11v2H9v-2ZM4 10.5h3v3H4v-3Zm5 .5h11v2H9v-2ZM4 16h3v3H4v-3Zm5 .5h11v2H9v-2Z'
+);
 export const tableIcon = icon(
   'table',
   'M4 4h16v16H4V4Zm2 5v3h5V9H6Zm7 0v3h5V9h-5Zm-7 5v4h5v-4H6Zm7 0v4h5v-4h-5Z'

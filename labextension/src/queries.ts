@@ -2,12 +2,22 @@ import {
   keepPreviousData,
   QueryClient,
   useInfiniteQuery,
-  useQuery
+  useQueries,
+  useQuery,
+  useQueryClient
 } from '@tanstack/react-query';
 
 import { ApiError } from './api';
 import { useOrch } from './components/context';
-import type { IChange, IRunDetail, ITrigger, RunState } from './tokens';
+import type {
+  IChange,
+  IJobSummary,
+  IPage,
+  IRunDetail,
+  ITrigger,
+  RunState
+} from './tokens';
+import { writeExact } from './logic/exact';
 import { hasEnded } from './logic/states';
 
 /** Without news from the event bus everything in view is asked again after this, in milliseconds. */
@@ -15,14 +25,43 @@ const POLL = 15_000;
 /** A run that goes on shows its log and notebook growing, in milliseconds. */
 const WATCH = 2_000;
 
+/** Jobs and runs of a page. */
+const JOBS = 100;
+export const RUNS = 50;
+
+export interface IJobFilter {
+  search?: string;
+  notebook?: string;
+  state?: 'failing' | 'running';
+}
+
+export interface IRunsFilter {
+  job?: string;
+  state?: RunState[];
+  /** A part of the job's name. */
+  search?: string;
+}
+
 /** Names of cached answers; the first word decides what a change makes stale. */
 export const keys = {
   lab: () => ['lab'] as const,
   status: () => ['status'] as const,
-  jobs: (filter: { search?: string; notebook?: string }) =>
-    ['jobs', filter.search ?? '', filter.notebook ?? ''] as const,
+  jobs: (filter: IJobFilter, cursor: string | null) =>
+    [
+      'jobs',
+      filter.search ?? '',
+      filter.notebook ?? '',
+      filter.state ?? '',
+      cursor
+    ] as const,
   job: (id: string) => ['job', id] as const,
-  runs: (job: string) => ['runs', job] as const,
+  runs: (filter: IRunsFilter) =>
+    [
+      'runs',
+      filter.job ?? '',
+      filter.search ?? '',
+      ...(filter.state ?? [])
+    ] as const,
   run: (id: string) => ['run', id] as const,
   runPart: (id: string, part: 'notebook' | 'log', attempt: number) =>
     ['run', id, part, attempt] as const,
@@ -31,7 +70,9 @@ export const keys = {
   preview: (table: string, version: string) =>
     ['table', table, 'preview', version] as const,
   inspect: (path: string) => ['inspect', path] as const,
-  fires: (trigger: ITrigger) => ['fires', trigger] as const
+  // As text: a key may hold no `bigint`.
+  fires: (trigger: ITrigger) =>
+    ['fires', trigger.id, writeExact(trigger)] as const
 };
 
 /** The answers that a change makes stale. */
@@ -51,7 +92,10 @@ export function staleAfter(change: Pick<IChange, 'kind' | 'key'>): string[][] {
 export function makeClient(): QueryClient {
   return new QueryClient({
     defaultOptions: {
+      // The Lab may run on this very machine: no network is no reason to wait.
+      mutations: { networkMode: 'always' },
       queries: {
+        networkMode: 'always',
         refetchInterval: POLL,
         staleTime: 1_000,
         retry: (count, error) =>
@@ -61,6 +105,15 @@ export function makeClient(): QueryClient {
       }
     }
   });
+}
+
+/** A query with a way to stop waiting for it. */
+function useStoppable<Q>(
+  query: Q,
+  queryKey: readonly unknown[]
+): Q & { cancel: () => void } {
+  const client = useQueryClient();
+  return { ...query, cancel: () => void client.cancelQueries({ queryKey }) };
 }
 
 export function useLab() {
@@ -73,44 +126,110 @@ export function useStatus() {
   return useQuery({ queryKey: keys.status(), queryFn: api.status });
 }
 
-export function useJobs(filter: { search?: string; notebook?: string }) {
+/** The first page of the jobs that a filter lets through. */
+export function useJobs(filter: IJobFilter) {
   const { api } = useOrch();
-  return useInfiniteQuery({
-    queryKey: keys.jobs(filter),
-    queryFn: ({ pageParam }) =>
-      api.jobs({ ...filter, cursor: pageParam, limit: 100 }),
-    initialPageParam: null as string | null,
-    getNextPageParam: page => page.next_cursor,
-    placeholderData: keepPreviousData
+  const queryKey = keys.jobs(filter, null);
+  return useStoppable(
+    useQuery({
+      queryKey,
+      queryFn: () => api.jobs({ ...filter, limit: JOBS }),
+      placeholderData: keepPreviousData
+    }),
+    queryKey
+  );
+}
+
+/**
+ * The first `count` pages of the jobs, each a query of its own.
+ *
+ * Only pages that `inView` says to be seen are kept fresh: news about one run does not ask for
+ * thousands of jobs again. A page that is seen again is asked for again.
+ */
+export function useJobPages(
+  filter: IJobFilter,
+  count: number,
+  inView: ReadonlySet<number>
+) {
+  const { api } = useOrch();
+  const client = useQueryClient();
+  // Each page says where the next one begins.
+  const cursors: (string | null)[] = [null];
+  while (cursors.length < count) {
+    const key = keys.jobs(filter, cursors[cursors.length - 1]);
+    const page = client.getQueryData<IPage<IJobSummary>>(key);
+    if (!page?.next_cursor) {
+      break;
+    }
+    cursors.push(page.next_cursor);
+  }
+  const results = useQueries({
+    queries: cursors.map((cursor, index) => {
+      const queryKey = keys.jobs(filter, cursor);
+      return {
+        queryKey,
+        queryFn: () => api.jobs({ ...filter, cursor, limit: JOBS }),
+        enabled:
+          index === 0 ||
+          inView.has(index) ||
+          client.getQueryData(queryKey) === undefined
+      };
+    })
   });
+  const [first] = results;
+  const pages = results.flatMap(result => (result.data ? [result.data] : []));
+  return {
+    pages,
+    updatedAt: results.map(result => result.dataUpdatedAt),
+    error: first.error,
+    refetch: first.refetch,
+    isFetching: first.isFetching,
+    cancel: () =>
+      void client.cancelQueries({ queryKey: keys.jobs(filter, null) }),
+    /** Whether every wanted page is there. */
+    whole: pages.length === results.length,
+    more: Boolean(pages[pages.length - 1]?.next_cursor)
+  };
 }
 
 export function useJob(id: string | null) {
   const { api } = useOrch();
-  return useQuery({
-    queryKey: keys.job(id ?? ''),
-    queryFn: () => api.job(id ?? ''),
-    enabled: id !== null
-  });
+  const queryKey = keys.job(id ?? '');
+  return useStoppable(
+    useQuery({
+      queryKey,
+      queryFn: () => api.job(id ?? ''),
+      enabled: id !== null
+    }),
+    queryKey
+  );
 }
 
-export function useRuns(job: string) {
+/** The newest runs that a filter lets through. */
+export function useNewestRuns(filter: IRunsFilter) {
   const { api } = useOrch();
-  return useInfiniteQuery({
-    queryKey: keys.runs(job),
-    queryFn: ({ pageParam }) => api.runs({ job, cursor: pageParam, limit: 50 }),
-    initialPageParam: null as string | null,
-    getNextPageParam: page => page.next_cursor
-  });
+  const queryKey = keys.runs(filter);
+  return useStoppable(
+    useQuery({
+      queryKey,
+      queryFn: () => api.runs({ ...filter, limit: RUNS })
+    }),
+    queryKey
+  );
 }
 
-export function useRun(id: string) {
+export function useRun(id: string, enabled = true) {
   const { api } = useOrch();
-  return useQuery({
-    queryKey: keys.run(id),
-    queryFn: () => api.run(id),
-    refetchInterval: query => watching(query.state.data)
-  });
+  const queryKey = keys.run(id);
+  return useStoppable(
+    useQuery({
+      queryKey,
+      queryFn: () => api.run(id),
+      refetchInterval: query => watching(query.state.data),
+      enabled
+    }),
+    queryKey
+  );
 }
 
 function watching(detail: IRunDetail | undefined): number | false {
@@ -124,71 +243,113 @@ function growing(state: RunState): number | false {
 
 export function useRunNotebook(id: string, attempt: number, state: RunState) {
   const { api } = useOrch();
-  return useQuery({
-    queryKey: [...keys.runPart(id, 'notebook', attempt), hasEnded(state)],
-    queryFn: () => api.notebook(id, attempt || undefined),
-    enabled: attempt > 0,
-    refetchInterval: growing(state),
-    placeholderData: keepPreviousData
-  });
+  const queryKey = [
+    ...keys.runPart(id, 'notebook', attempt),
+    hasEnded(state)
+  ] as const;
+  return useStoppable(
+    useQuery({
+      queryKey,
+      queryFn: () => api.notebook(id, attempt || undefined),
+      enabled: attempt > 0,
+      refetchInterval: growing(state),
+      placeholderData: keepPreviousData
+    }),
+    queryKey
+  );
 }
 
 export function useRunLog(id: string, attempt: number, state: RunState) {
   const { api } = useOrch();
-  return useQuery({
-    queryKey: [...keys.runPart(id, 'log', attempt), hasEnded(state)],
-    queryFn: () => api.log(id, attempt || undefined),
-    enabled: attempt > 0,
-    refetchInterval: growing(state),
-    placeholderData: keepPreviousData
-  });
+  const queryKey = [
+    ...keys.runPart(id, 'log', attempt),
+    hasEnded(state)
+  ] as const;
+  return useStoppable(
+    useQuery({
+      queryKey,
+      queryFn: () => api.log(id, attempt || undefined),
+      enabled: attempt > 0,
+      refetchInterval: growing(state),
+      placeholderData: keepPreviousData
+    }),
+    queryKey
+  );
 }
 
 export function useTables() {
   const { api } = useOrch();
-  return useQuery({ queryKey: keys.tables(), queryFn: api.tables });
+  const queryKey = keys.tables();
+  return useStoppable(
+    useInfiniteQuery({
+      queryKey,
+      queryFn: ({ pageParam }) => api.tables(pageParam),
+      initialPageParam: null as string | null,
+      getNextPageParam: page => page.next_cursor
+    }),
+    queryKey
+  );
 }
 
 export function useVersions(table: string) {
   const { api } = useOrch();
-  return useInfiniteQuery({
-    queryKey: keys.versions(table),
-    queryFn: ({ pageParam }) => api.versions(table, pageParam),
-    initialPageParam: null as string | null,
-    getNextPageParam: page => page.next_cursor
-  });
+  const queryKey = keys.versions(table);
+  return useStoppable(
+    useInfiniteQuery({
+      queryKey,
+      queryFn: ({ pageParam }) => api.versions(table, pageParam),
+      initialPageParam: null as string | null,
+      getNextPageParam: page => page.next_cursor
+    }),
+    queryKey
+  );
 }
 
 /** A version never changes: it is read once. */
 export function useTablePreview(table: string, version: string) {
   const { api } = useOrch();
-  return useQuery({
-    queryKey: keys.preview(table, version),
-    queryFn: () => api.tablePreview(table, version),
-    staleTime: Infinity,
-    refetchInterval: false
-  });
+  const queryKey = keys.preview(table, version);
+  return useStoppable(
+    useQuery({
+      queryKey,
+      queryFn: () => api.tablePreview(table, version),
+      staleTime: Infinity,
+      refetchInterval: false
+    }),
+    queryKey
+  );
 }
 
-export function useInspect(path: string) {
+/** What a notebook takes, read from the file when the asking component appears and when told to. */
+export function useInspect(path: string, enabled = true) {
   const { api } = useOrch();
-  return useQuery({
-    queryKey: keys.inspect(path),
+  const queryKey = keys.inspect(path);
+  const query = useQuery({
+    queryKey,
     queryFn: () => api.inspect(path),
+    enabled,
     staleTime: 0,
+    gcTime: 0,
     refetchInterval: false,
     refetchOnWindowFocus: false
   });
+  // What somebody else read before may be older than the file.
+  const data = query.isFetchedAfterMount ? query.data : undefined;
+  return useStoppable({ ...query, data }, queryKey);
 }
 
 export function useFires(trigger: ITrigger) {
   const { api } = useOrch();
-  return useQuery({
-    queryKey: keys.fires(trigger),
-    queryFn: () => api.preview(trigger),
-    retry: false,
-    refetchInterval: false,
-    placeholderData: (previous, query) =>
-      query?.queryKey[1].id === trigger.id ? previous : undefined
-  });
+  const queryKey = keys.fires(trigger);
+  return useStoppable(
+    useQuery({
+      queryKey,
+      queryFn: () => api.preview(trigger),
+      retry: false,
+      refetchInterval: false,
+      placeholderData: (previous, query) =>
+        query?.queryKey[1] === trigger.id ? previous : undefined
+    }),
+    queryKey
+  );
 }

@@ -1,7 +1,8 @@
 /** The words of the REST API, as docs/reference/rest-api.md gives them. */
 
+/** Integers beyond 2^53 are `bigint`: a number would round them. */
 export type Json =
-  null | boolean | number | string | Json[] | { [key: string]: Json };
+  null | boolean | number | bigint | string | Json[] | { [key: string]: Json };
 export type Values = { [name: string]: Json };
 
 export type RunState =
@@ -12,6 +13,9 @@ export type RunState =
   | 'failed'
   | 'cancelled'
   | 'skipped';
+
+/** Which runs a list shows; the empty one shows all. */
+export type RunFilter = '' | 'active' | Exclude<RunState, 'publishing'>;
 
 export interface ITrigger {
   id: string;
@@ -112,7 +116,7 @@ export interface IJobSummary {
 
 export interface ITableVersion {
   table: string;
-  /** 64 bits: text here, since a JavaScript number would round it. */
+  /** 64 bits, as text. */
   snapshot_id: string;
   run_id: string | null;
   job_name: string | null;
@@ -153,8 +157,8 @@ export interface ISchema {
   enum?: Json[];
   format?: string;
   items?: ISchema;
-  minimum?: number;
-  maximum?: number;
+  minimum?: number | bigint;
+  maximum?: number | bigint;
   anyOf?: ISchema[];
 }
 
@@ -187,13 +191,11 @@ export interface IRunDetail {
 
 export interface IFire {
   at: string;
-  local: string;
   note: string | null;
 }
 
 export interface IFires {
   fires: IFire[];
-  description: string;
 }
 
 export interface ILogLine {
@@ -214,7 +216,13 @@ export interface IStatus {
   user: string;
   time: string;
   workers: { name: string; slots: number; busy: number }[];
-  counts: { queued?: number; running?: number; publishing?: number };
+  counts: {
+    queued?: number;
+    running?: number;
+    publishing?: number;
+    /** Jobs whose last ended run failed. */
+    failing?: number;
+  };
   warehouse: { engine?: string; url?: string; location?: string };
   roots: string[];
 }
@@ -222,7 +230,6 @@ export interface IStatus {
 export interface ILab {
   root: string;
   service: { running: boolean; message: string | null; hint: string | null };
-  time_zone: string | null;
 }
 
 export interface IPage<T> {
@@ -248,5 +255,6 @@ export const Commands = {
   schedule: `${NAMESPACE}:schedule`,
   scheduleFile: `${NAMESPACE}:schedule-file`,
   open: `${NAMESPACE}:open`,
-  openTables: `${NAMESPACE}:open-tables`
+  openTables: `${NAMESPACE}:open-tables`,
+  openRuns: `${NAMESPACE}:open-runs`
 } as const;

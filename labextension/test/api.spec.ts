@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { Api, ApiError, errorOf, parseExact } from '../src/api';
+import { Api, ApiError, errorOf, sentence } from '../src/api';
+import { parseExact, writeExact } from '../src/logic/exact';
 
 const SNAPSHOT = '7423898123456789012';
 
@@ -17,13 +18,31 @@ function answering(
   return { api, sent };
 }
 
-test('snapshot ids keep every digit', () => {
-  const text = `{"snapshot_id": ${SNAPSHOT}, "rows": 12, "share": 0.1234567890123456}`;
+test('integers keep every digit, there and back', () => {
+  const text = `{"id":${SNAPSHOT},"since_us":1735689600000000,"rows":12,"share":0.1234567890123456,"low":[-${SNAPSHOT}]}`;
   expect(parseExact(text)).toEqual({
-    snapshot_id: SNAPSHOT,
+    id: BigInt(SNAPSHOT),
+    since_us: 1735689600000000,
     rows: 12,
-    share: 0.1234567890123456
+    share: 0.1234567890123456,
+    low: [-BigInt(SNAPSHOT)]
   });
+  expect(writeExact(parseExact(text))).toBe(text);
+});
+
+test('what is undefined is not written, as JSON.stringify has it', () => {
+  expect(writeExact({ a: undefined, b: null, c: [undefined] })).toBe(
+    '{"b":null,"c":[null]}'
+  );
+});
+
+test('the id of a snapshot is text, with every digit', async () => {
+  const { api } = answering(
+    200,
+    `{"items": [{"snapshot_id": ${SNAPSHOT}}, {"snapshot_id": 12}], "next_cursor": null}`
+  );
+  const { items } = await api.versions('a.b');
+  expect(items.map(item => item.snapshot_id)).toEqual([SNAPSHOT, '12']);
 });
 
 test('digits inside a text stay as they are', () => {
@@ -35,7 +54,7 @@ test('a roll back sends the digits as a number', async () => {
   const { api, sent } = answering(200, '{}');
   await api.rollback('analytics.flights', SNAPSHOT);
   expect(sent[0].path).toBe('tables/analytics.flights:rollback');
-  expect(sent[0].init.body).toBe(`{"version": ${SNAPSHOT}}`);
+  expect(sent[0].init.body).toBe(`{"version":${SNAPSHOT}}`);
 });
 
 test('an edit carries the entity tag that it read', async () => {
@@ -90,4 +109,10 @@ test('the absence of the service and a stale write are told apart', () => {
   ).toBe(true);
   expect(errorOf(503, '{"code": "unavailable"}').serviceDown).toBe(false);
   expect(errorOf(412, '{"code": "stale_write"}').staleWrite).toBe(true);
+});
+
+test('an error says what to do about it', () => {
+  const body = '{"title": "It is busy.", "hint": "Wait a little."}';
+  expect(sentence(errorOf(503, body))).toBe('It is busy. Wait a little.');
+  expect(sentence(new Error('lost'))).toBe('lost');
 });

@@ -5,12 +5,12 @@ import { makeClient, keys, staleAfter } from '../src/queries';
 test('a change makes exactly the answers stale that show it', async () => {
   const client = makeClient();
   const all = {
-    jobs: keys.jobs({}),
+    jobs: keys.jobs({}, null),
     job: keys.job('j1'),
     run: keys.run('r1'),
     log: keys.runPart('r1', 'log', 1),
     other: keys.run('r2'),
-    runs: keys.runs('j1'),
+    runs: keys.runs({ job: 'j1' }),
     versions: keys.versions('a.b'),
     tables: keys.tables(),
     status: keys.status()

@@ -6,6 +6,7 @@ import {
   dayAndClock,
   duration,
   exact,
+  localDay,
   until,
   zones
 } from '../src/logic/time';
@@ -53,11 +54,24 @@ test('seconds show only where there are some', () => {
 
 test('the exact instant names its zone', () => {
   expect(exact('2026-11-01T06:00:00Z', 'Europe/Berlin')).toBe(
-    'Sun 1 Nov 2026 07:00:00 Europe/Berlin'
+    'Sun 1 Nov 2026 07:00:00 Europe/Berlin (UTC+01:00)'
   );
+  expect(exact('2026-11-01T06:30:00Z', 'America/New_York')).toMatch(
+    /01:30:00 .* \(UTC-05:00\)$/
+  );
+  expect(exact('2026-11-01T05:30:00Z', 'America/New_York')).toMatch(
+    /01:30:00 .* \(UTC-04:00\)$/
+  );
+  expect(exact('2026-11-01T06:00:00Z', 'UTC')).toMatch(/06:00:00 UTC$/);
   expect(clock('2026-11-01T06:00:00Z', 'No/Where')).toBe('06:00');
 });
 
 test('UTC can be chosen', () => {
   expect(zones()).toContain('UTC');
+});
+
+test('the day of the reader is not the day of UTC', () => {
+  const late = new Date('2026-11-02T03:00:00Z');
+  late.getTimezoneOffset = () => 300;
+  expect(localDay(late)).toBe('2026-11-01');
 });

@@ -5,7 +5,9 @@ import {
   choiceOf,
   cronOf,
   describe as say,
+  incomplete,
   newTrigger,
+  Rhythm,
   RHYTHMS
 } from '../src/logic/triggers';
 
@@ -69,10 +71,30 @@ test('a new trigger takes an id that is free', () => {
   expect(newTrigger('UTC', ['t1']).id).toBe('t2');
 });
 
-test('every rhythm can be said in words', () => {
-  for (const rhythm of RHYTHMS) {
-    const trigger = applyChoice(TRIGGER, { ...choiceOf(TRIGGER), rhythm });
-    expect(say(trigger)).not.toBe('');
-  }
-  expect(say(TRIGGER)).toBe('every day at 06:00');
+const WORDS: Record<Rhythm, string> = {
+  hour: 'every hour at minute 0',
+  day: 'every day at 06:00',
+  weekday: 'every weekday at 06:00',
+  week: 'Monday at 06:00',
+  month: 'day 1 of the month at 06:00',
+  cron: 'cron 0 6 3 2 *',
+  interval: 'every 15 minutes'
+};
+
+test.each(RHYTHMS)('the rhythm “%s” is said in words', rhythm => {
+  const choice = { ...choiceOf(TRIGGER), cron: '0 6 3 2 *', rhythm };
+  expect(say(applyChoice(TRIGGER, choice))).toBe(WORDS[rhythm]);
+});
+
+test('half a choice is told from a whole one', () => {
+  const choice = choiceOf(TRIGGER);
+  expect(incomplete(choice)).toBeNull();
+  expect(incomplete({ ...choice, time: '' })).toMatch(/time/);
+  expect(incomplete({ ...choice, rhythm: 'hour', minute: NaN })).toMatch(
+    /minute/
+  );
+  expect(incomplete({ ...choice, rhythm: 'month', day: NaN })).toMatch(/day/);
+  expect(incomplete({ ...choice, rhythm: 'interval', every: NaN })).toMatch(
+    /number/
+  );
 });

@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { Problem } from './basics';
+import { Problem } from './Fetched';
 
 /** A component that breaks says so in its place, instead of leaving it blank. */
 export class Boundary extends React.Component<

@@ -6,26 +6,16 @@ import type { IRun } from '../tokens';
 import { Button } from './basics';
 
 /** What one sees first of a failed run: the cell, the error, the traceback folded. */
-export function ErrorCell(props: { run: IRun }) {
+export function ErrorCell(props: { run: IRun; onShow: () => void }) {
   const { error, reason } = props.run;
-  const box = React.useRef<HTMLElement>(null);
-  const show = () =>
-    box.current
-      ?.closest('.jp-orch-page')
-      ?.querySelector('.jp-orch-failed-cell')
-      ?.scrollIntoView({ block: 'start' });
   const hasCell = error?.cell_index !== null && error?.cell_index !== undefined;
   return (
-    <section
-      ref={box}
-      className="jp-orch-error"
-      aria-label={trans.__('What went wrong')}
-    >
+    <section className="jp-orch-error" aria-label={trans.__('What went wrong')}>
       <div className="jp-orch-muted">
         {hasCell ? (
           <>
             {trans.__('cell %1 failed', (error.cell_index ?? 0) + 1)}{' '}
-            <Button kind="link" onClick={show}>
+            <Button kind="link" onClick={props.onShow}>
               {trans.__('Show the cell')}
             </Button>
           </>

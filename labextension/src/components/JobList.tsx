@@ -1,18 +1,17 @@
-import { addIcon, refreshIcon } from '@jupyterlab/ui-components';
+import { addIcon, closeIcon, refreshIcon } from '@jupyterlab/ui-components';
 import { useIsFetching, useQueryClient } from '@tanstack/react-query';
 import * as React from 'react';
 
 import { ApiError } from '../api';
 import { trans } from '../i18n';
-import { jobsIcon, tableIcon } from '../icons';
-import { isFailing } from '../logic/states';
-import { useJobs } from '../queries';
-import type { IJobSummary } from '../tokens';
-import { Button, IconButton, Problem, Skeleton } from './basics';
+import { runsIcon, tableIcon } from '../icons';
+import { useStatus } from '../queries';
+import { Button, IconButton } from './basics';
 import { useOrch, useSignal } from './context';
-import { JobRow } from './JobRow';
+import { JobSections } from './JobSections';
 import { NotebookCard } from './NotebookCard';
 import { ServiceDown, ServiceFooter } from './Service';
+import { useSettled } from './steady';
 
 /** Typing pauses this long before the server is asked, in milliseconds. */
 const TYPING = 200;
@@ -22,8 +21,8 @@ export function JobList() {
   const root = React.useRef<HTMLDivElement>(null);
   const [text, setText] = React.useState('');
   const search = useSettled(text, TYPING);
-  const jobs = useJobs({ search });
-  const down = jobs.error instanceof ApiError && jobs.error.serviceDown;
+  const status = useStatus();
+  const down = status.error instanceof ApiError && status.error.serviceDown;
   return (
     <div
       ref={root}
@@ -46,8 +45,9 @@ export function JobList() {
             />
           </div>
           <div className="jp-orch-scroll">
+            {!search && <Drafts />}
             {!search && <NotebookCard />}
-            <Sections jobs={jobs} search={search} />
+            <JobSections search={search} onClear={() => setText('')} />
           </div>
         </>
       )}
@@ -56,13 +56,40 @@ export function JobList() {
   );
 }
 
-function useSettled(value: string, delay: number): string {
-  const [settled, settle] = React.useState(value);
-  React.useEffect(() => {
-    const timer = window.setTimeout(() => settle(value.trim()), delay);
-    return () => window.clearTimeout(timer);
-  }, [value, delay]);
-  return settled;
+/** Forms that were left before they were saved: nothing typed is lost. */
+function Drafts() {
+  const orch = useOrch();
+  const [, drawAgain] = React.useReducer((n: number) => n + 1, 0);
+  const entries = [...orch.drafts.entries()];
+  return (
+    <>
+      {entries.map(([id, { spec, begun }]) => (
+        <div key={id} className="jp-orch-draft">
+          <Button
+            kind="link"
+            title={spec.notebook}
+            onClick={() =>
+              orch.view.set(
+                begun
+                  ? { mode: 'edit', job: begun.job.id }
+                  : { mode: 'create', notebook: id.replace(/^create:/, '') }
+              )
+            }
+          >
+            {trans.__('Go on with %1, not saved yet', spec.name)}
+          </Button>
+          <IconButton
+            icon={closeIcon}
+            label={trans.__('Throw away what you typed for %1', spec.name)}
+            onClick={() => {
+              orch.drafts.delete(id);
+              drawAgain();
+            }}
+          />
+        </div>
+      ))}
+    </>
+  );
 }
 
 function Toolbar() {
@@ -87,6 +114,11 @@ function Toolbar() {
         }
       />
       <IconButton
+        icon={runsIcon}
+        label={trans.__('All runs')}
+        onClick={() => orch.open('runs', '')}
+      />
+      <IconButton
         icon={tableIcon}
         label={trans.__('Tables')}
         onClick={() => orch.open('tables', '')}
@@ -97,130 +129,6 @@ function Toolbar() {
         onClick={() => void client.invalidateQueries()}
       />
     </header>
-  );
-}
-
-function Sections(props: { jobs: ReturnType<typeof useJobs>; search: string }) {
-  const { jobs, search } = props;
-  const [active, setActive] = React.useState('');
-  const items = React.useMemo(
-    () => jobs.data?.pages.flatMap(page => page.items) ?? [],
-    [jobs.data]
-  );
-  if (!jobs.data) {
-    return jobs.error ? (
-      <Problem error={jobs.error} retry={() => void jobs.refetch()} />
-    ) : (
-      <Skeleton lines={6} />
-    );
-  }
-  if (!items.length) {
-    return search ? (
-      <p className="jp-orch-empty">
-        {trans.__('No job has “%1” in its name.', search)}
-      </p>
-    ) : (
-      <Empty />
-    );
-  }
-  const sections = search
-    ? [{ key: 'all', title: trans.__('found'), items }]
-    : [
-        {
-          key: 'failing',
-          title: trans.__('failing'),
-          items: items.filter(isFailing)
-        },
-        {
-          key: 'running',
-          title: trans.__('running'),
-          items: items.filter(item => item.active_run)
-        },
-        { key: 'all', title: trans.__('all'), items }
-      ];
-  const shown = sections.filter(section => section.items.length);
-  const rowKeys = shown.flatMap(s =>
-    s.items.map(item => `${s.key}/${item.job.id}`)
-  );
-  const current = rowKeys.includes(active) ? active : rowKeys[0];
-  return (
-    <div role="grid" aria-label={trans.__('Jobs')} aria-readonly="true">
-      {shown.map(section => (
-        <Section
-          key={section.key}
-          id={section.key}
-          title={section.title}
-          items={section.items}
-          more={jobs.hasNextPage}
-          active={current}
-          onActive={setActive}
-        />
-      ))}
-      {jobs.hasNextPage && (
-        <div className="jp-orch-more">
-          <Button
-            disabled={jobs.isFetchingNextPage}
-            onClick={() => void jobs.fetchNextPage()}
-          >
-            {trans.__('Show more')}
-          </Button>
-        </div>
-      )}
-    </div>
-  );
-}
-
-function Section(props: {
-  id: string;
-  title: string;
-  items: IJobSummary[];
-  more: boolean;
-  active: string;
-  onActive: (key: string) => void;
-}) {
-  const count = `${props.items.length}${props.more ? '+' : ''}`;
-  return (
-    <div
-      role="rowgroup"
-      className="jp-orch-section"
-      data-section={props.id}
-      aria-label={`${props.title} (${count})`}
-    >
-      <h3>
-        {props.title} ({count})
-      </h3>
-      {props.items.map(item => {
-        const key = `${props.id}/${item.job.id}`;
-        return (
-          <JobRow
-            key={key}
-            rowKey={key}
-            summary={item}
-            active={props.active === key}
-            onActive={props.onActive}
-          />
-        );
-      })}
-    </div>
-  );
-}
-
-/** No job at all: say what will be here and how it gets here. */
-function Empty() {
-  const orch = useOrch();
-  useSignal(orch.current.changed);
-  return (
-    <div className="jp-orch-empty">
-      <jobsIcon.react tag="span" width="48px" height="48px" />
-      <p>
-        {trans.__(
-          'Notebooks that run on a schedule show up here, with how they went and when they run next.'
-        )}
-      </p>
-      {!orch.current.path && (
-        <p>{trans.__('Open a notebook and press Schedule in its toolbar.')}</p>
-      )}
-    </div>
   );
 }
 

@@ -1,13 +1,15 @@
 import * as React from 'react';
 
 import { trans } from '../i18n';
+import { runsIcon } from '../icons';
 import { brief } from '../logic/parameters';
 import { shownOfJob } from '../logic/states';
 import { describe } from '../logic/triggers';
 import { useJob } from '../queries';
 import type { IJobSummary } from '../tokens';
-import { useJobActions } from './actions';
-import { Button, Fetched, Instant, State, Tabs } from './basics';
+import { useBusy, useJobActions } from './actions';
+import { Button, Instant, State, Tabs } from './basics';
+import { Fetched, Gone } from './Fetched';
 import { useOrch } from './context';
 import { NextDue } from './JobRow';
 import { policyLine } from './PolicyFields';
@@ -17,7 +19,17 @@ import { RunsTable } from './RunsTable';
 export function JobPage(props: { id: string; onGone: () => void }) {
   const job = useJob(props.id);
   return (
-    <Fetched query={job} lines={8}>
+    <Fetched
+      query={job}
+      lines={8}
+      label={trans.__('Asking for the job…')}
+      gone={
+        <Gone
+          title={trans.__('This job was deleted.')}
+          note={trans.__('Its past runs and the tables it wrote are kept.')}
+        />
+      }
+    >
       {({ value: summary }) => (
         <main className="jp-orch-page">
           <Header summary={summary} onGone={props.onGone} />
@@ -27,7 +39,7 @@ export function JobPage(props: { id: string; onGone: () => void }) {
               {
                 id: 'runs',
                 title: trans.__('Runs'),
-                body: () => <RunsTable job={props.id} />
+                body: () => <Runs summary={summary} />
               },
               {
                 id: 'settings',
@@ -42,11 +54,41 @@ export function JobPage(props: { id: string; onGone: () => void }) {
   );
 }
 
+function Runs(props: { summary: IJobSummary }) {
+  const { job } = props.summary;
+  const { runNow } = useJobActions();
+  const busy = useBusy(job.id);
+  const filter = React.useMemo(() => ({ job: job.id }), [job.id]);
+  return (
+    <RunsTable
+      filter={filter}
+      empty={
+        <div className="jp-orch-empty">
+          <runsIcon.react tag="span" width="48px" height="48px" />
+          <p>
+            {trans.__(
+              'Each run shows up here, with how it went and what it wrote.'
+            )}
+          </p>
+          <Button
+            once
+            disabled={busy === 'run'}
+            onClick={() => void runNow(props.summary)}
+          >
+            {trans.__('Start the first run')}
+          </Button>
+        </div>
+      }
+    />
+  );
+}
+
 function Header(props: { summary: IJobSummary; onGone: () => void }) {
   const { summary } = props;
   const { job } = summary;
   const orch = useOrch();
   const actions = useJobActions();
+  const busy = useBusy(job.id);
   const state = shownOfJob(summary);
   const runNow = async () => {
     const run = await actions.runNow(summary);
@@ -96,7 +138,12 @@ function Header(props: { summary: IJobSummary; onGone: () => void }) {
         </div>
       )}
       <div className="jp-orch-buttons">
-        <Button kind="accept" onClick={() => void runNow()}>
+        <Button
+          kind="accept"
+          once
+          disabled={busy === 'run'}
+          onClick={() => void runNow()}
+        >
           {trans.__('Run now')}
         </Button>
         <Button onClick={() => void actions.setPaused(summary, !job.paused)}>
@@ -105,7 +152,9 @@ function Header(props: { summary: IJobSummary; onGone: () => void }) {
         <Button onClick={() => actions.edit(summary)}>
           {trans.__('Edit')}
         </Button>
-        <Button onClick={() => void remove()}>{trans.__('Delete')}</Button>
+        <Button once onClick={() => void remove()}>
+          {trans.__('Delete')}
+        </Button>
       </div>
     </header>
   );

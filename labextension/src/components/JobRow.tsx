@@ -4,8 +4,8 @@ import * as React from 'react';
 import { trans } from '../i18n';
 import { pauseIcon, resumeIcon } from '../icons';
 import { complaint, isFailing, isLate, shownOfJob } from '../logic/states';
-import type { IJobSummary } from '../tokens';
-import { useJobActions } from './actions';
+import type { IJobSummary, IRun } from '../tokens';
+import { useBusy, useJobActions } from './actions';
 import { IconButton, Instant, State, useNow } from './basics';
 import { useOrch } from './context';
 
@@ -13,6 +13,8 @@ import { useOrch } from './context';
 export const JobRow = React.memo(function JobRow(props: {
   summary: IJobSummary;
   rowKey: string;
+  /** It was deleted while somebody looked at it. */
+  gone?: boolean;
   active: boolean;
   onActive: (key: string) => void;
 }) {
@@ -26,6 +28,7 @@ export const JobRow = React.memo(function JobRow(props: {
     <div
       role="row"
       className="jp-orch-row"
+      data-gone={props.gone}
       data-row={rowKey}
       tabIndex={active ? 0 : -1}
       aria-label={job.spec.name}
@@ -46,11 +49,13 @@ export const JobRow = React.memo(function JobRow(props: {
               ·
             </span>
           )}
-          <span title={job.spec.notebook}>{job.spec.name}</span>
+          <span title={`${job.spec.name}\n${job.spec.notebook}`}>
+            {job.spec.name}
+          </span>
           {running && isLate(running, now) && <State of="late" />}
         </div>
         <div className="jp-orch-row-more">
-          <RowNews summary={summary} />
+          {props.gone ? trans.__('deleted') : <RowNews summary={summary} />}
         </div>
         {running && running.cells_total > 0 && (
           <progress
@@ -61,45 +66,51 @@ export const JobRow = React.memo(function JobRow(props: {
         )}
       </div>
       <div role="gridcell" className="jp-orch-row-actions">
-        <JobButtons summary={summary} tabIndex={active ? 0 : -1} />
+        {!props.gone && (
+          <JobButtons summary={summary} tabIndex={active ? 0 : -1} />
+        )}
       </div>
     </div>
   );
 });
 
-/** The one thing worth saying about a job in a line. */
+/** What is worth saying about a job in a line: how it stands, then what comes next. */
 function RowNews(props: { summary: IJobSummary }) {
-  const { job, active_run: running, last_run: last, next_due } = props.summary;
-  if (running?.state === 'queued') {
-    return <>{trans.__('queued')}</>;
-  }
-  if (running) {
-    const { cells_done: done, cells_total: total } = running;
+  const { summary } = props;
+  const { job, active_run: running, last_run: last } = summary;
+  const next = <NextDue summary={summary} next={summary.next_due} />;
+  const trouble = running
+    ? null
+    : (job.error ?? (isFailing(summary) && last ? complaint(last) : null));
+  if (trouble) {
     return (
       <>
-        {total
-          ? trans.__('running, cell %1 of %2', Math.min(done + 1, total), total)
-          : trans.__('running')}
+        <span className="jp-orch-bad jp-orch-clip" title={trouble}>
+          {trouble}
+        </span>
+        {!job.error && <span className="jp-orch-row-next">{next}</span>}
       </>
     );
   }
-  if (job.error) {
-    return <span className="jp-orch-bad">{job.error}</span>;
-  }
-  if (isFailing(props.summary) && last) {
-    return <span className="jp-orch-bad">{complaint(last)}</span>;
-  }
   return (
-    <>
-      {last && (
-        <>
-          <Instant at={last.ended_at ?? last.created_at} as="ago" />
-          {' · '}
-        </>
-      )}
-      <NextDue summary={props.summary} next={next_due} />
-    </>
+    <span className="jp-orch-clip">
+      {running
+        ? progressOf(running)
+        : last && <Instant at={last.ended_at ?? last.created_at} as="ago" />}
+      {(running || last) && ' · '}
+      {next}
+    </span>
   );
+}
+
+function progressOf(run: IRun): string {
+  if (run.state === 'queued') {
+    return trans.__('queued');
+  }
+  const { cells_done: done, cells_total: total } = run;
+  return total
+    ? trans.__('running, cell %1 of %2', Math.min(done + 1, total), total)
+    : trans.__('running');
 }
 
 export function NextDue(props: { summary: IJobSummary; next: string | null }) {
@@ -126,6 +137,7 @@ export function NextDue(props: { summary: IJobSummary; next: string | null }) {
 export function JobButtons(props: { summary: IJobSummary; tabIndex?: number }) {
   const { summary, tabIndex } = props;
   const actions = useJobActions();
+  const busy = useBusy(summary.job.id);
   const { name } = summary.job.spec;
   const { paused } = summary.job;
   return (
@@ -134,6 +146,8 @@ export function JobButtons(props: { summary: IJobSummary; tabIndex?: number }) {
         icon={runIcon}
         label={trans.__('Run %1 now', name)}
         tabIndex={tabIndex}
+        once
+        disabled={busy === 'run'}
         onClick={() => void actions.runNow(summary)}
       />
       <IconButton
@@ -154,6 +168,7 @@ export function JobButtons(props: { summary: IJobSummary; tabIndex?: number }) {
         icon={deleteIcon}
         label={trans.__('Delete %1', name)}
         tabIndex={tabIndex}
+        once
         onClick={() => void actions.remove(summary)}
       />
     </>

@@ -5,7 +5,7 @@ import { brief } from '../logic/parameters';
 import { browserZone, exact } from '../logic/time';
 import { useRunLog } from '../queries';
 import type { ILogLine, IRun } from '../tokens';
-import { Fetched } from './basics';
+import { Fetched } from './Fetched';
 
 /** The log of an attempt, one event a line. */
 export function LogView(props: { run: IRun; attempt: number }) {

@@ -4,9 +4,10 @@ import { trans } from '../i18n';
 import { complaint, shownOfJob } from '../logic/states';
 import { useJobs } from '../queries';
 import type { IJobSummary } from '../tokens';
-import { useJobActions } from './actions';
+import { useBusy, useJobActions } from './actions';
 import { Button, Elapsed, Instant, State } from './basics';
 import { useOrch, useSignal } from './context';
+import { Problem, Skeleton } from './Fetched';
 import { NextDue } from './JobRow';
 
 /** What is scheduled of the notebook in front, or the button that schedules it. */
@@ -21,7 +22,7 @@ function CardOf(props: { path: string }) {
   const { path } = props;
   const orch = useOrch();
   const jobs = useJobs({ notebook: path });
-  const items = jobs.data?.pages.flatMap(page => page.items) ?? [];
+  const items = jobs.data?.items ?? [];
   const file = path.slice(path.lastIndexOf('/') + 1);
   const schedule = () => orch.view.set({ mode: 'create', notebook: path });
   return (
@@ -34,6 +35,10 @@ function CardOf(props: { path: string }) {
           </Button>
         )}
       </header>
+      {!jobs.data && jobs.error && (
+        <Problem error={jobs.error} retry={() => void jobs.refetch()} />
+      )}
+      {!jobs.data && !jobs.error && <Skeleton lines={2} />}
       {jobs.data && !items.length && (
         <>
           <p>{trans.__('This notebook has no job yet.')}</p>
@@ -54,6 +59,7 @@ function CardJob(props: { summary: IJobSummary }) {
   const { job, last_run: last, active_run: running } = summary;
   const orch = useOrch();
   const actions = useJobActions();
+  const busy = useBusy(job.id);
   const state = shownOfJob(summary);
   const run = running ?? last;
   return (
@@ -92,7 +98,11 @@ function CardJob(props: { summary: IJobSummary }) {
         </span>
       </div>
       <div className="jp-orch-buttons">
-        <Button onClick={() => void actions.runNow(summary)}>
+        <Button
+          once
+          disabled={busy === 'run'}
+          onClick={() => void actions.runNow(summary)}
+        >
           {trans.__('Run now')}
         </Button>
         {run && (

@@ -6,11 +6,16 @@ import { trans } from '../i18n';
 import { useRunNotebook } from '../queries';
 import type { IRun } from '../tokens';
 import type { INotebookView } from '../viewer/port';
-import { Fetched, Skeleton } from './basics';
+import { Fetched, Skeleton } from './Fetched';
 import { useOrch } from './context';
 
 /** The executed notebook, read-only, as JupyterLab draws it. */
-export function NotebookPane(props: { run: IRun; attempt: number }) {
+export function NotebookPane(props: {
+  run: IRun;
+  attempt: number;
+  /** Each new number is a wish to see the failed cell. */
+  wanted: number;
+}) {
   const { run, attempt } = props;
   const notebook = useRunNotebook(run.id, attempt, run.state);
   const absent =
@@ -27,13 +32,19 @@ export function NotebookPane(props: { run: IRun; attempt: number }) {
     attempt === run.attempt ? (run.error?.cell_index ?? null) : null;
   return (
     <Fetched query={notebook} lines={12}>
-      {content => <Drawn content={content} reveal={failed} />}
+      {content => (
+        <Drawn content={content} failed={failed} wanted={props.wanted} />
+      )}
     </Fetched>
   );
 }
 
-function Drawn(props: { content: unknown; reveal: number | null }) {
-  const { content, reveal } = props;
+function Drawn(props: {
+  content: unknown;
+  failed: number | null;
+  wanted: number;
+}) {
+  const { content, failed, wanted } = props;
   const orch = useOrch();
   const box = React.useRef<HTMLDivElement>(null);
   const [drawn, setDrawn] = React.useState(false);
@@ -53,12 +64,17 @@ function Drawn(props: { content: unknown; reveal: number | null }) {
         view = made;
         Widget.attach(made.widget, place);
         place.style.minHeight = '';
-        setDrawn(true);
-        if (reveal !== null) {
-          made.reveal(reveal);
+        if (failed !== null) {
+          made.mark(failed);
         }
+        setDrawn(true);
+        setError(null);
       })
-      .catch(setError);
+      .catch((reason: unknown) => {
+        if (!gone) {
+          setError(reason);
+        }
+      });
     return () => {
       gone = true;
       if (view?.widget.isAttached && place) {
@@ -68,7 +84,15 @@ function Drawn(props: { content: unknown; reveal: number | null }) {
       }
       view?.widget.dispose();
     };
-  }, [content, orch, reveal]);
+  }, [content, orch, failed]);
+  // A wish from before this notebook came into being is one of its first drawing.
+  React.useEffect(() => {
+    if (drawn && wanted) {
+      box.current
+        ?.querySelector('.jp-orch-failed-cell')
+        ?.scrollIntoView({ block: 'start' });
+    }
+  }, [drawn, wanted]);
   return (
     <>
       {Boolean(error) && (

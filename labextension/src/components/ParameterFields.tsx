@@ -2,9 +2,11 @@ import { addIcon, closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { trans } from '../i18n';
-import { brief, fault, IField, same } from '../logic/parameters';
+import { brief, fault, IField, read, same } from '../logic/parameters';
+import { localDay, localSecond } from '../logic/time';
 import type { Json, Values } from '../tokens';
 import { Button, Field, IAria, IconButton } from './basics';
+import { useTyped } from './typed';
 
 /** One control per parameter, typed, explained, and marked where it differs from `base`. */
 export function ParameterFields(props: {
@@ -96,9 +98,9 @@ function startOf(field: IField): Json {
     case 'list':
       return [];
     case 'date':
-      return new Date().toISOString().slice(0, 10);
+      return localDay(new Date());
     case 'date-time':
-      return new Date().toISOString().slice(0, 19);
+      return localSecond(new Date());
     default:
       return '';
   }
@@ -113,10 +115,24 @@ interface IControl {
 
 function Control(props: IControl) {
   const { field, aria, value, onChange } = props;
-  const text = typeof value === 'string' ? value : brief(value);
+  const [text, type] = useTyped<Json | undefined>({
+    value,
+    write: brief,
+    read: raw => read(field, raw),
+    onChange: next => onChange(next ?? '')
+  });
+  const typing = {
+    ...aria,
+    className: 'jp-mod-styled',
+    value: text,
+    onChange: (event: { target: { value: string } }) => type(event.target.value)
+  };
   switch (field.kind) {
     case 'boolean':
-      return (
+      // A box that is not ticked cannot show that nothing was chosen.
+      return field.required ? (
+        <Pick {...props} choices={[true, false]} words={yesNo()} />
+      ) : (
         <input
           {...aria}
           type="checkbox"
@@ -126,95 +142,72 @@ function Control(props: IControl) {
       );
     case 'choice':
       return (
-        <select
-          {...aria}
-          className="jp-mod-styled"
-          value={field.choices.findIndex(choice => same(choice, value))}
-          onChange={event =>
-            onChange(field.choices[Number(event.target.value)])
-          }
-        >
-          {field.choices.map((choice, index) => (
-            <option key={index} value={index}>
-              {brief(choice)}
-            </option>
-          ))}
-        </select>
+        <Pick
+          {...props}
+          choices={field.choices}
+          words={field.choices.map(brief)}
+        />
       );
     case 'integer':
     case 'number':
       return (
         <input
-          {...aria}
+          {...typing}
           type="number"
-          className="jp-mod-styled"
           step={field.kind === 'integer' ? 1 : 'any'}
-          min={field.minimum}
-          max={field.maximum}
-          value={text}
-          onChange={event => onChange(numberOrText(event.target.value))}
+          min={field.minimum?.toString()}
+          max={field.maximum?.toString()}
         />
       );
     case 'date':
-      return (
-        <input
-          {...aria}
-          type="date"
-          className="jp-mod-styled"
-          value={text}
-          onChange={event => onChange(event.target.value)}
-        />
-      );
+      return <input {...typing} type="date" />;
     case 'date-time':
       return (
         <input
-          {...aria}
+          {...typing}
           // A picker knows no offset: an instant that has one stays text.
           type={/(Z|[+-]\d\d:?\d\d)$/.test(text) ? 'text' : 'datetime-local'}
           step={1}
-          className="jp-mod-styled"
-          value={text}
-          onChange={event => onChange(event.target.value)}
         />
       );
     case 'list':
       return <ListControl {...props} />;
     case 'json':
-      return (
-        <textarea
-          {...aria}
-          className="jp-mod-styled"
-          rows={2}
-          spellCheck={false}
-          value={text}
-          onChange={event => onChange(jsonOrText(event.target.value))}
-        />
-      );
+      return <textarea {...typing} rows={2} spellCheck={false} />;
     default:
-      return (
-        <input
-          {...aria}
-          type="text"
-          className="jp-mod-styled"
-          value={text}
-          onChange={event => onChange(event.target.value)}
-        />
-      );
+      return <input {...typing} type="text" />;
   }
 }
 
-/** A half-typed number stays text, so that it can be finished; the check marks it. */
-function numberOrText(raw: string): Json {
-  return raw.trim() !== '' && Number.isFinite(Number(raw)) ? Number(raw) : raw;
+function yesNo(): string[] {
+  return [trans.__('yes'), trans.__('no')];
 }
 
-function jsonOrText(raw: string): Json {
-  try {
-    const value = JSON.parse(raw) as Json;
-    return typeof value === 'string' ? raw : value;
-  } catch {
-    return raw;
-  }
+/** One of a few values; until one is chosen, it says so. */
+function Pick(props: IControl & { choices: Json[]; words: string[] }) {
+  const { aria, value, choices, words, onChange } = props;
+  const index = choices.findIndex(choice => same(choice, value));
+  return (
+    <select
+      {...aria}
+      className="jp-mod-styled"
+      value={index}
+      onChange={event => onChange(choices[Number(event.target.value)])}
+    >
+      {index < 0 && (
+        <option value={-1} disabled>
+          {value === undefined || value === ''
+            ? trans.__('choose…')
+            : brief(value)}
+        </option>
+      )}
+      {words.map((word, position) => (
+        <option key={position} value={position}>
+          {word}
+        </option>
+      ))}
+    </select>
+  );
 }
 
 function ListControl(props: IControl) {

@@ -3,6 +3,7 @@ import * as React from 'react';
 import { trans } from '../i18n';
 import type { IPolicies } from '../tokens';
 import { Field } from './basics';
+import { NumberBox } from './typed';
 
 export const POLICIES: IPolicies = {
   retries: 0,
@@ -18,7 +19,7 @@ export const POLICIES: IPolicies = {
 export function policyLine(policies: IPolicies): string {
   const { retries, timeout_seconds: timeout } = policies;
   return [
-    retries
+    retries > 0
       ? trans._n('%1 retry', '%1 retries', retries)
       : trans.__('no retry'),
     timeout
@@ -45,6 +46,18 @@ function catchUpWords(): Record<IPolicies['catch_up'], string> {
   };
 }
 
+/** Whether no number is half typed. */
+export function complete(policies: IPolicies): boolean {
+  return !Object.values(policies).some(value => Number.isNaN(value));
+}
+
+/** The policies that have a control. */
+export function shownPolicies(policies: IPolicies): string[] {
+  return Object.keys(POLICIES).filter(
+    name => name !== 'max_catch_up' || policies.catch_up === 'all'
+  );
+}
+
 /** How the job behaves when things do not go smoothly, folded until wanted. */
 export function PolicyFields(props: {
   policies: IPolicies;
@@ -54,7 +67,8 @@ export function PolicyFields(props: {
   const { policies, onChange, faultOf } = props;
   const set = (patch: Partial<IPolicies>) =>
     onChange({ ...policies, ...patch });
-  const faulty = Object.keys(policies).some(key => faultOf(key));
+  const faulty =
+    !complete(policies) || Object.keys(policies).some(key => faultOf(key));
   const [open, setOpen] = React.useState(false);
   return (
     <details
@@ -71,13 +85,13 @@ export function PolicyFields(props: {
         description={trans.__('Further attempts after the first one failed.')}
         value={policies.retries}
         fault={faultOf('retries')}
-        onChange={retries => set({ retries: retries ?? 0 })}
+        onChange={retries => set({ retries: retries ?? NaN })}
       />
       <NumberField
         label={trans.__('Wait before a retry, in seconds')}
         value={policies.retry_delay_seconds}
         fault={faultOf('retry_delay_seconds')}
-        onChange={wait => set({ retry_delay_seconds: wait ?? 0 })}
+        onChange={wait => set({ retry_delay_seconds: wait ?? NaN })}
       />
       <NumberField
         label={trans.__('Time limit of a run, in seconds')}
@@ -107,6 +121,14 @@ export function PolicyFields(props: {
         fault={faultOf('catch_up')}
         onChange={catch_up => set({ catch_up })}
       />
+      {policies.catch_up === 'all' && (
+        <NumberField
+          label={trans.__('At most this many of them')}
+          value={policies.max_catch_up}
+          fault={faultOf('max_catch_up')}
+          onChange={most => set({ max_catch_up: most ?? NaN })}
+        />
+      )}
     </details>
   );
 }
@@ -118,20 +140,16 @@ function NumberField(props: {
   fault: string | null;
   onChange: (value: number | null) => void;
 }) {
+  const { value, fault, ...field } = props;
+  const missing = Number.isNaN(value);
   return (
-    <Field {...props}>
+    <Field {...field} fault={missing ? trans.__('A number is needed.') : fault}>
       {aria => (
-        <input
-          {...aria}
-          type="number"
+        <NumberBox
+          aria={aria}
           min={0}
-          className="jp-mod-styled"
-          value={props.value ?? ''}
-          onChange={event =>
-            props.onChange(
-              event.target.value === '' ? null : Number(event.target.value)
-            )
-          }
+          value={missing ? null : value}
+          onChange={props.onChange}
         />
       )}
     </Field>

@@ -2,11 +2,21 @@ import { useQueryClient } from '@tanstack/react-query';
 import { UUID } from '@lumino/coreutils';
 import * as React from 'react';
 
-import { ApiError, IProblem } from '../api';
+import type { IProblem } from '../api';
 import { trans } from '../i18n';
-import { fault, fieldsOf, startValues } from '../logic/parameters';
-import type { IRunDetail } from '../tokens';
-import { Button, Problem } from './basics';
+import {
+  fault,
+  fieldsOf,
+  IField,
+  same,
+  startValues,
+  withValue
+} from '../logic/parameters';
+import { useInspect } from '../queries';
+import type { IRunDetail, Values } from '../tokens';
+import { Button } from './basics';
+import { Fetched, Problem } from './Fetched';
+import { leaves, sorted } from './form';
 import { useOrch } from './context';
 import { ParameterFields } from './ParameterFields';
 
@@ -16,18 +26,22 @@ export function RerunForm(props: { detail: IRunDetail; onClose: () => void }) {
   const orch = useOrch();
   const client = useQueryClient();
   const box = React.useRef<HTMLFormElement>(null);
-  const fields = React.useMemo(() => fieldsOf(schema), [schema]);
+  const [latest, setLatest] = React.useState(false);
+  const inspect = useInspect(run.notebook, latest);
+  // The latest notebook may take other parameters than the one that ran.
+  const taken = latest ? inspect.data?.schema : schema;
+  const fields = React.useMemo(() => fieldsOf(taken ?? {}), [taken]);
   const before = React.useMemo(
     () => startValues(fields, run.parameters),
     [fields, run.parameters]
   );
-  const [values, setValues] = React.useState(before);
-  const [latest, setLatest] = React.useState(false);
+  const [changes, setChanges] = React.useState<Values>({});
   const [problems, setProblems] = React.useState<IProblem[]>([]);
   const [error, setError] = React.useState<unknown>(null);
   const [busy, setBusy] = React.useState(false);
   const key = React.useRef(UUID.uuid4());
-  const bad = fields.some(field => fault(field, values[field.name]));
+  const values = { ...before, ...changes };
+  const bad = !taken || fields.some(field => fault(field, values[field.name]));
 
   React.useEffect(() => {
     box.current?.querySelector<HTMLElement>('input, select, button')?.focus();
@@ -39,17 +53,20 @@ export function RerunForm(props: { detail: IRunDetail; onClose: () => void }) {
     try {
       const made = await orch.api.rerun(
         run.id,
-        { parameters: values, latest_notebook: latest },
+        {
+          parameters: differences(fields, before, changes),
+          latest_notebook: latest
+        },
         key.current
       );
       void client.invalidateQueries();
       props.onClose();
       orch.open('run', made.id);
     } catch (reason) {
-      const found = reason instanceof ApiError ? reason.problems : [];
-      const ours = found.filter(p => p.field?.startsWith('parameters.'));
-      setProblems(ours);
-      setError(ours.length && ours.length === found.length ? null : reason);
+      const controls = new Set(fields.map(({ name }) => `parameters.${name}`));
+      const [here, elsewhere] = sorted(reason, controls);
+      setProblems(here);
+      setError(elsewhere);
       setBusy(false);
     }
   };
@@ -60,7 +77,8 @@ export function RerunForm(props: { detail: IRunDetail; onClose: () => void }) {
       aria-label={trans.__('Rerun')}
       noValidate
       onKeyDown={event => {
-        if (event.key === 'Escape') {
+        // What is typed is not thrown away by a key.
+        if (leaves(event) && !Object.keys(changes).length) {
           props.onClose();
         }
       }}
@@ -72,28 +90,52 @@ export function RerunForm(props: { detail: IRunDetail; onClose: () => void }) {
       }}
     >
       <h2>{trans.__('Rerun %1', run.job_name)}</h2>
-      <div className="jp-orch-rerun-fields">
-        <ParameterFields
-          fields={fields}
-          values={values}
-          base={before}
-          baseWord={trans.__('was')}
-          faultOf={name =>
-            problems.find(p => p.field === `parameters.${name}`)?.title ?? null
-          }
-          onChange={(name, value) => {
-            setProblems(all =>
-              all.filter(p => p.field !== `parameters.${name}`)
-            );
-            setValues(old => ({ ...old, [name]: value ?? null }));
-          }}
-        />
-      </div>
+      <Fetched
+        query={{
+          ...inspect,
+          data: taken,
+          error: latest ? inspect.error : null
+        }}
+        lines={4}
+        label={trans.__('Reading the notebook…')}
+      >
+        {() => (
+          <div className="jp-orch-rerun-fields">
+            <ParameterFields
+              fields={fields}
+              values={values}
+              base={before}
+              baseWord={latest ? trans.__('before') : trans.__('was')}
+              faultOf={name =>
+                problems.find(p => p.field === `parameters.${name}`)?.title ??
+                null
+              }
+              onChange={(name, value) => {
+                setError(null);
+                setProblems(all =>
+                  all.filter(p => p.field !== `parameters.${name}`)
+                );
+                setChanges(old =>
+                  withValue(
+                    old,
+                    name,
+                    same(value, before[name]) ? undefined : value
+                  )
+                );
+              }}
+            />
+          </div>
+        )}
+      </Fetched>
       <label className="jp-orch-check">
         <input
           type="checkbox"
           checked={latest}
-          onChange={event => setLatest(event.target.checked)}
+          onChange={event => {
+            setLatest(event.target.checked);
+            setProblems([]);
+            setError(null);
+          }}
         />
         {trans.__('take the latest notebook instead of the one that ran')}
       </label>
@@ -106,4 +148,15 @@ export function RerunForm(props: { detail: IRunDetail; onClose: () => void }) {
       </div>
     </form>
   );
+}
+
+/** What a person changed and the notebook takes: all the rest stays as the run had it. */
+function differences(fields: IField[], before: Values, changes: Values) {
+  const own: Values = {};
+  for (const { name } of fields) {
+    if (name in changes && !same(changes[name], before[name])) {
+      own[name] = changes[name];
+    }
+  }
+  return own;
 }

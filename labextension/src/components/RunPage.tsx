@@ -1,6 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import * as React from 'react';
 
+import { sentence } from '../api';
 import { trans } from '../i18n';
 import { brief } from '../logic/parameters';
 import {
@@ -13,15 +14,8 @@ import {
 } from '../logic/states';
 import { useRun } from '../queries';
 import type { IRunDetail } from '../tokens';
-import {
-  Button,
-  Elapsed,
-  Fetched,
-  Instant,
-  State,
-  Tabs,
-  useNow
-} from './basics';
+import { Button, Elapsed, Instant, State, Tabs, useNow } from './basics';
+import { Fetched, Gone } from './Fetched';
 import { useOrch } from './context';
 import { ErrorCell } from './ErrorCell';
 import { LogView } from './LogView';
@@ -33,7 +27,17 @@ import { VersionsOfRun } from './VersionsOfRun';
 export function RunPage(props: { id: string }) {
   const run = useRun(props.id);
   return (
-    <Fetched query={run} lines={10}>
+    <Fetched
+      query={run}
+      lines={10}
+      label={trans.__('Asking for the run…')}
+      gone={
+        <Gone
+          title={trans.__('This run is not kept any more.')}
+          note={trans.__('The tables that it wrote stay.')}
+        />
+      }
+    >
       {detail => <Loaded detail={detail} />}
     </Fetched>
   );
@@ -45,6 +49,14 @@ function Loaded(props: { detail: IRunDetail }) {
   const [rerunning, setRerunning] = React.useState(false);
   const [attempt, setAttempt] = React.useState<number | null>(null);
   const shownAttempt = attempt ?? run.attempt;
+  const [tab, setTab] = React.useState('notebook');
+  // Counts the wishes to see the failed cell: each scrolls to it.
+  const [wanted, setWanted] = React.useState(0);
+  const showCell = () => {
+    setAttempt(null);
+    setTab('notebook');
+    setWanted(n => n + 1);
+  };
   return (
     <main className="jp-orch-page">
       <Header
@@ -56,15 +68,19 @@ function Loaded(props: { detail: IRunDetail }) {
       {rerunning && (
         <RerunForm detail={detail} onClose={() => setRerunning(false)} />
       )}
-      {run.state === 'failed' && <ErrorCell run={run} />}
+      {run.state === 'failed' && <ErrorCell run={run} onShow={showCell} />}
       <VersionsOfRun versions={detail.versions} />
       <Tabs
         label={trans.__('Run')}
+        chosen={tab}
+        onChoose={setTab}
         tabs={[
           {
             id: 'notebook',
             title: trans.__('Notebook'),
-            body: () => <NotebookPane run={run} attempt={shownAttempt} />
+            body: () => (
+              <NotebookPane run={run} attempt={shownAttempt} wanted={wanted} />
+            )
           },
           {
             id: 'parameters',
@@ -98,7 +114,7 @@ function Header(props: {
   onAttempt: (attempt: number) => void;
   onRerun: () => void;
 }) {
-  const { run, attempts } = props.detail;
+  const { run, job, attempts } = props.detail;
   const orch = useOrch();
   const client = useQueryClient();
   const now = useNow();
@@ -107,7 +123,7 @@ function Header(props: {
     try {
       await orch.api.cancel(run.id);
     } catch (error) {
-      orch.say(error instanceof Error ? error.message : String(error), 'error');
+      orch.say(sentence(error), 'error');
     }
     await client.invalidateQueries({ queryKey: ['run', run.id] });
   };
@@ -116,17 +132,17 @@ function Header(props: {
       <div className="jp-orch-title">
         <State of={shown(run.state)} />
         <h1>
-          {run.job_id ? (
-            <Button
-              kind="link"
-              onClick={() => orch.open('job', run.job_id ?? '')}
-            >
+          {job ? (
+            <Button kind="link" onClick={() => orch.open('job', job.id)}>
               {run.job_name}
             </Button>
           ) : (
             run.job_name
           )}
         </h1>
+        {run.job_id && !job && (
+          <span className="jp-orch-badge">{trans.__('job deleted')}</span>
+        )}
         <Instant at={run.logical_time} as="day" />
         {isLate(run, now) && <State of="late" />}
       </div>

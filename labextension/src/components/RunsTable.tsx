@@ -1,48 +1,72 @@
 import * as React from 'react';
 
 import { trans } from '../i18n';
-import { complaint, isLate, kindWord, shown } from '../logic/states';
-import { useRuns } from '../queries';
+import { complaint, hasEnded, isLate, kindWord, shown } from '../logic/states';
+import { IRunsFilter, useRun } from '../queries';
 import type { IRun } from '../tokens';
-import { Button, Elapsed, Fetched, Instant, State, useNow } from './basics';
+import { Button, Elapsed, Instant, State, useNow } from './basics';
 import { useOrch } from './context';
+import { Fetched } from './Fetched';
+import { useRunList } from './runList';
+import { useHeld } from './steady';
 
-/** The runs of a job, newest first; arrows walk, Enter opens. */
-export function RunsTable(props: { job: string }) {
-  const runs = useRuns(props.job);
+/** Runs, newest first; arrows walk, Enter opens. */
+export function RunsTable(props: {
+  filter: IRunsFilter;
+  /** Whether each row names its job. */
+  named?: boolean;
+  /** Stands in for a list without rows. */
+  empty: React.ReactNode;
+}) {
+  const { held, hold } = useHeld();
+  const list = useRunList(props.filter, held);
+  const fresh = React.useMemo(
+    () => new Set(list.fresh?.map(run => run.id)),
+    [list.fresh]
+  );
   return (
-    <Fetched query={runs} lines={6}>
-      {data => {
-        const items = data.pages.flatMap(page => page.items);
-        return items.length ? (
+    <Fetched
+      query={list.query}
+      lines={6}
+      label={trans.__('Asking for the runs…')}
+    >
+      {({ runs, waiting }) =>
+        runs.length ? (
           <>
-            <Rows runs={items} />
-            {runs.hasNextPage && (
+            <div className="jp-orch-news" role="status">
+              {waiting > 0 && (
+                <Button kind="link" onClick={list.showWaiting}>
+                  {trans._n('↑ %1 new run', '↑ %1 new runs', waiting)}
+                </Button>
+              )}
+            </div>
+            <div {...hold}>
+              <Rows runs={runs} named={props.named} fresh={fresh} />
+            </div>
+            {list.more && (
               <div className="jp-orch-more">
-                <Button
-                  disabled={runs.isFetchingNextPage}
-                  onClick={() => void runs.fetchNextPage()}
-                >
-                  {trans.__('Show more')}
+                <Button disabled={list.loading} onClick={list.more}>
+                  {list.loading ? trans.__('Loading…') : trans.__('Show more')}
                 </Button>
               </div>
             )}
           </>
         ) : (
-          <p className="jp-orch-empty">
-            {trans.__('This job has not run yet. Run now starts it at once.')}
-          </p>
-        );
-      }}
+          <>{props.empty}</>
+        )
+      }
     </Fetched>
   );
 }
 
-function Rows(props: { runs: IRun[] }) {
+function Rows(props: {
+  runs: IRun[];
+  named?: boolean;
+  fresh: ReadonlySet<string>;
+}) {
+  const { runs, named, fresh } = props;
   const [active, setActive] = React.useState('');
-  const current = props.runs.some(run => run.id === active)
-    ? active
-    : props.runs[0].id;
+  const current = runs.some(run => run.id === active) ? active : runs[0].id;
   return (
     <div className="jp-orch-table-box">
       <table
@@ -54,6 +78,7 @@ function Rows(props: { runs: IRun[] }) {
         <thead>
           <tr>
             <th scope="col">{trans.__('State')}</th>
+            {named && <th scope="col">{trans.__('Job')}</th>}
             <th scope="col">{trans.__('For')}</th>
             <th scope="col">{trans.__('Started')}</th>
             <th scope="col">{trans.__('Took')}</th>
@@ -62,10 +87,12 @@ function Rows(props: { runs: IRun[] }) {
           </tr>
         </thead>
         <tbody>
-          {props.runs.map(run => (
+          {runs.map(run => (
             <Row
               key={run.id}
               run={run}
+              named={named}
+              alone={!fresh.has(run.id) && !hasEnded(run.state)}
               active={run.id === current}
               onActive={setActive}
             />
@@ -78,10 +105,14 @@ function Rows(props: { runs: IRun[] }) {
 
 const Row = React.memo(function Row(props: {
   run: IRun;
+  named?: boolean;
+  /** Whether no list brings news of it: then it is asked for by itself. */
+  alone: boolean;
   active: boolean;
   onActive: (id: string) => void;
 }) {
-  const { run } = props;
+  const alone = useRun(props.run.id, props.alone);
+  const run = (props.alone && alone.data?.run) || props.run;
   const orch = useOrch();
   const now = useNow();
   const open = () => orch.open('run', run.id);
@@ -101,6 +132,11 @@ const Row = React.memo(function Row(props: {
         <State of={shown(run.state)} />{' '}
         {isLate(run, now) && <State of="late" />}
       </td>
+      {props.named && (
+        <td className="jp-orch-clip" title={`${run.job_name}\n${run.notebook}`}>
+          {run.job_name}
+        </td>
+      )}
       <td>
         <Instant at={run.logical_time} as="day" />
       </td>

@@ -1,31 +1,16 @@
-import { useQueryClient } from '@tanstack/react-query';
 import * as React from 'react';
 
 import { trans } from '../i18n';
 import { jobsIcon } from '../icons';
 import { useLab, useStatus } from '../queries';
-import { Button, Problem } from './basics';
+import type { RunFilter } from '../tokens';
+import { Button } from './basics';
 import { useOrch } from './context';
+import { StartButton } from './Fetched';
 
 /** No service runs: one click starts it. */
 export function ServiceDown() {
-  const orch = useOrch();
-  const client = useQueryClient();
   const lab = useLab();
-  const [starting, setStarting] = React.useState(false);
-  const [error, setError] = React.useState<unknown>(null);
-  const start = async () => {
-    setStarting(true);
-    setError(null);
-    try {
-      await orch.api.startService();
-      await client.invalidateQueries();
-    } catch (reason) {
-      setError(reason);
-    } finally {
-      setStarting(false);
-    }
-  };
   const { message, hint } = lab.data?.service ?? {};
   return (
     <div className="jp-orch-empty">
@@ -38,10 +23,7 @@ export function ServiceDown() {
           'It runs scheduled notebooks on this machine and goes on when JupyterLab closes.'
         )}
       </p>
-      <Button kind="accept" disabled={starting} onClick={() => void start()}>
-        {starting ? trans.__('Starting…') : trans.__('Start the service')}
-      </Button>
-      {Boolean(error) && <Problem error={error} />}
+      <StartButton accept />
       {(message || hint) && (
         <details>
           <summary>{trans.__('Details')}</summary>
@@ -53,34 +35,42 @@ export function ServiceDown() {
   );
 }
 
-/** One line under the list: is somebody there to run things? */
+/** One line under the list: is somebody there to run things, and how much is there to run? */
 export function ServiceFooter(props: { down: boolean }) {
+  const orch = useOrch();
   const status = useStatus();
   const data = status.isError ? undefined : status.data;
-  const line = () => {
-    if (props.down || status.isError) {
-      return trans.__('service: not running');
-    }
-    if (!data) {
-      return trans.__('service: …');
-    }
-    const workers = data.workers.length;
-    return [
-      trans.__('service: running'),
-      trans._n('%1 worker', '%1 workers', workers),
-      trans.__('%1 queued', data.counts.queued ?? 0)
-    ].join(' · ');
-  };
+  const down = props.down || status.isError;
+  const { queued = 0, running = 0, publishing = 0 } = data?.counts ?? {};
+  const door = (state: RunFilter, words: string) => (
+    <>
+      {' · '}
+      <Button kind="link" onClick={() => orch.open('runs', state)}>
+        {words}
+      </Button>
+    </>
+  );
   return (
     <footer
       className="jp-orch-footer"
-      data-down={props.down || status.isError}
+      data-down={down}
       title={
         data &&
         `${data.warehouse.engine ?? ''} ${data.warehouse.location ?? ''}`
       }
     >
-      {line()}
+      {down && trans.__('service: not running')}
+      {!down && !data && trans.__('service: …')}
+      {!down && data && (
+        <>
+          {trans.__('service: running')}
+          {' · '}
+          {trans._n('%1 worker', '%1 workers', data.workers.length)}
+          {running + publishing > 0 &&
+            door('running', trans.__('%1 running', running + publishing))}
+          {door('queued', trans.__('%1 queued', queued))}
+        </>
+      )}
     </footer>
   );
 }

@@ -1,16 +1,14 @@
 import * as React from 'react';
 
 import { trans } from '../i18n';
-import { GLYPHS, isFailing } from '../logic/states';
-import { useJobs, useStatus } from '../queries';
+import { GLYPHS } from '../logic/states';
+import { useStatus } from '../queries';
 
 /** `● 1 running  ✕ 2`: a glance that opens the panel. */
 export function StatusItem(props: { onOpen: () => void }) {
   const status = useStatus();
-  const jobs = useJobs({ search: '' });
-  const failing =
-    jobs.data?.pages.flatMap(page => page.items).filter(isFailing).length ?? 0;
   const counts = status.isError ? undefined : status.data?.counts;
+  const failing = counts?.failing ?? 0;
   const running = (counts?.running ?? 0) + (counts?.publishing ?? 0);
   const words = [
     running ? trans.__('%1 running', running) : '',

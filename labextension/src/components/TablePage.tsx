@@ -1,12 +1,14 @@
 import { useQueryClient } from '@tanstack/react-query';
 import * as React from 'react';
 
+import { sentence } from '../api';
 import { trans } from '../i18n';
 import { brief } from '../logic/parameters';
 import { browserZone, exact } from '../logic/time';
 import { useTablePreview, useVersions } from '../queries';
-import type { ITableVersion } from '../tokens';
-import { Button, Fetched, Instant } from './basics';
+import type { ITableVersion, Json } from '../tokens';
+import { Button, Instant } from './basics';
+import { Fetched, Gone } from './Fetched';
 import { useOrch } from './context';
 import { walk } from './RunsTable';
 
@@ -14,7 +16,12 @@ import { walk } from './RunsTable';
 export function TablePage(props: { name: string }) {
   const versions = useVersions(props.name);
   return (
-    <Fetched query={versions} lines={8}>
+    <Fetched
+      query={versions}
+      lines={8}
+      label={trans.__('Asking for the versions…')}
+      gone={<Gone title={trans.__('There is no table %1.', props.name)} />}
+    >
       {data => (
         <Loaded
           name={props.name}
@@ -185,7 +192,7 @@ function Chosen(props: { version: ITableVersion }) {
       await orch.api.rollback(version.table, version.snapshot_id);
       orch.say(trans.__('%1 is rolled back.', version.table), 'success');
     } catch (error) {
-      orch.say(error instanceof Error ? error.message : String(error), 'error');
+      orch.say(sentence(error), 'error');
     }
     setBusy(false);
     await client.invalidateQueries({ queryKey: ['table', version.table] });
@@ -236,9 +243,7 @@ function Preview(props: { version: ITableVersion }) {
                     key={column.name}
                     scope="col"
                     className={
-                      typeof rows[0]?.[index] === 'number'
-                        ? 'jp-orch-number'
-                        : undefined
+                      isNumber(rows[0]?.[index]) ? 'jp-orch-number' : undefined
                     }
                   >
                     {column.name}{' '}
@@ -253,9 +258,7 @@ function Preview(props: { version: ITableVersion }) {
                   {row.map((value, column) => (
                     <td
                       key={column}
-                      className={
-                        typeof value === 'number' ? 'jp-orch-number' : undefined
-                      }
+                      className={isNumber(value) ? 'jp-orch-number' : undefined}
                     >
                       {value === null ? (
                         <span className="jp-orch-muted">
@@ -277,4 +280,8 @@ function Preview(props: { version: ITableVersion }) {
       )}
     </Fetched>
   );
+}
+
+function isNumber(value: Json | undefined): boolean {
+  return typeof value === 'number' || typeof value === 'bigint';
 }

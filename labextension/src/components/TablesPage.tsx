@@ -1,10 +1,16 @@
 import * as React from 'react';
 
 import { trans } from '../i18n';
+import { tableIcon } from '../icons';
 import { useTables } from '../queries';
-import { Fetched, Instant } from './basics';
+import { Button, Instant } from './basics';
+import { Fetched } from './Fetched';
 import { useOrch } from './context';
 import { walk } from './RunsTable';
+
+/** Publishes a data frame, in a cell of a notebook. */
+const EXAMPLE =
+  'with jupyter_orch.output("analytics.my_table", mode="replace") as out: out.write(df)';
 
 /** Every table that keeps versions. */
 export function TablesPage() {
@@ -17,9 +23,13 @@ export function TablesPage() {
           <h1>{trans.__('Tables')}</h1>
         </div>
       </header>
-      <Fetched query={tables} lines={5}>
-        {({ items }) =>
-          items.length ? (
+      <Fetched
+        query={tables}
+        lines={5}
+        label={trans.__('Asking the warehouse…')}
+      >
+        {({ pages }) =>
+          pages[0].items.length ? (
             <div className="jp-orch-table-box">
               <table
                 role="grid"
@@ -41,46 +51,62 @@ export function TablesPage() {
                   </tr>
                 </thead>
                 <tbody>
-                  {items.map((table, index) => (
-                    <tr
-                      key={table.name}
-                      data-row={table.name}
-                      tabIndex={index ? -1 : 0}
-                      onClick={() => orch.open('table', table.name)}
-                      onKeyDown={event => {
-                        if (event.key === 'Enter') {
-                          orch.open('table', table.name);
-                        }
-                      }}
-                    >
-                      <td>{table.name}</td>
-                      <td className="jp-orch-number">
-                        {table.total_rows?.toLocaleString('en')}
-                      </td>
-                      <td className="jp-orch-number">{table.versions}</td>
-                      <td>
-                        {table.last_version && (
-                          <Instant
-                            at={table.last_version.committed_at}
-                            as="ago"
-                          />
-                        )}
-                      </td>
-                      <td>
-                        {table.last_version?.job_name ??
-                          table.last_version?.user}
-                      </td>
-                    </tr>
-                  ))}
+                  {pages
+                    .flatMap(page => page.items)
+                    .map((table, index) => (
+                      <tr
+                        key={table.name}
+                        data-row={table.name}
+                        tabIndex={index ? -1 : 0}
+                        onClick={() => orch.open('table', table.name)}
+                        onKeyDown={event => {
+                          if (event.key === 'Enter') {
+                            orch.open('table', table.name);
+                          }
+                        }}
+                      >
+                        <td>{table.name}</td>
+                        <td className="jp-orch-number">
+                          {table.total_rows?.toLocaleString('en')}
+                        </td>
+                        <td className="jp-orch-number">{table.versions}</td>
+                        <td>
+                          {table.last_version && (
+                            <Instant
+                              at={table.last_version.committed_at}
+                              as="ago"
+                            />
+                          )}
+                        </td>
+                        <td>
+                          {table.last_version?.job_name ??
+                            table.last_version?.user}
+                        </td>
+                      </tr>
+                    ))}
                 </tbody>
               </table>
+              {tables.hasNextPage && (
+                <Button onClick={() => void tables.fetchNextPage()}>
+                  {trans.__('Show more')}
+                </Button>
+              )}
             </div>
           ) : (
-            <p className="jp-orch-empty">
-              {trans.__(
-                'Tables that notebooks publish with jupyter_orch.output show up here.'
-              )}
-            </p>
+            <div className="jp-orch-empty">
+              <tableIcon.react tag="span" width="48px" height="48px" />
+              <p>
+                {trans.__(
+                  'Tables that notebooks publish show up here, with every version.'
+                )}
+              </p>
+              <p>
+                <code>{EXAMPLE}</code>
+              </p>
+              <Button onClick={() => orch.copy(EXAMPLE)}>
+                {trans.__('Copy the line that publishes one')}
+              </Button>
+            </div>
           )
         }
       </Fetched>

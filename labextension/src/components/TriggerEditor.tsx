@@ -8,6 +8,7 @@ import {
   applyChoice,
   choiceOf,
   IChoice,
+  incomplete,
   Rhythm,
   RHYTHMS,
   rhythmWord,
@@ -17,7 +18,9 @@ import {
 } from '../logic/triggers';
 import { useFires } from '../queries';
 import type { ITrigger } from '../tokens';
-import { Fault, Field, IconButton, Skeleton, useNow } from './basics';
+import { Fault, Field, IconButton, useNow } from './basics';
+import { Problem, Skeleton } from './Fetched';
+import { NumberBox } from './typed';
 
 /** The server is asked for fire times when typing has paused this long, in milliseconds. */
 const TYPING = 250;
@@ -36,25 +39,31 @@ export function TriggerEditor(props: {
   const { trigger, onChange, onVerdict } = props;
   // What a person picked stands, also while a cron text looks like a preset.
   const [choice, setChoice] = React.useState(() => choiceOf(trigger));
+  const missing = incomplete(choice);
   const settled = useSettledTrigger(trigger);
   const fires = useFires(settled);
-  const refusal = fires.error instanceof ApiError ? fires.error : null;
-  const bad = refusal?.status === 422;
+  const refusal =
+    fires.error instanceof ApiError && fires.error.status === 422
+      ? fires.error
+      : null;
+  const good = !missing && !refusal;
   React.useEffect(
-    () => onVerdict(trigger.id, !bad),
-    [bad, onVerdict, trigger.id]
+    () => onVerdict(trigger.id, good),
+    [good, onVerdict, trigger.id]
   );
 
   const pick = (patch: Partial<IChoice>) => {
     const next = { ...choice, ...patch };
     setChoice(next);
-    onChange(applyChoice(trigger, next));
+    // Half a time is no trigger: the one before stands until the rest is typed.
+    if (!incomplete(next)) {
+      onChange(applyChoice(trigger, next));
+    }
   };
   const said = (field: string) =>
     props.faultOf(field) ??
-    (bad
-      ? (refusal.problems.find(p => lastPart(p.field) === field)?.title ?? null)
-      : null);
+    refusal?.problems.find(p => lastPart(p.field) === field)?.title ??
+    null;
   const named = ['cron', 'every_seconds', 'time_zone'];
   const elsewhere = refusal?.problems.find(
     p => !named.includes(lastPart(p.field))
@@ -90,14 +99,17 @@ export function TriggerEditor(props: {
           </div>
         )}
       </Field>
-      <Details choice={choice} pick={pick} said={said} />
+      <Details choice={choice} missing={missing} pick={pick} said={said} />
       <Zone
         value={trigger.time_zone}
         fault={said('time_zone')}
         onChange={time_zone => onChange({ ...trigger, time_zone })}
       />
-      {refusal && elsewhere && <Fault text={elsewhere.title} />}
-      {!fires.error && <Fires query={fires} zone={settled.time_zone} />}
+      {elsewhere && <Fault text={elsewhere.title} />}
+      {good && fires.error && (
+        <Problem error={fires.error} retry={() => void fires.refetch()} />
+      )}
+      {good && !fires.error && <Fires query={fires} zone={settled.time_zone} />}
     </div>
   );
 }
@@ -118,18 +130,19 @@ function useSettledTrigger(trigger: ITrigger): ITrigger {
 /** The controls that the chosen rhythm needs. */
 function Details(props: {
   choice: IChoice;
+  missing: string | null;
   pick: (patch: Partial<IChoice>) => void;
   said: (field: string) => string | null;
 }) {
-  const { choice, pick, said } = props;
-  const number = (raw: string) => (raw === '' ? NaN : Number(raw));
+  const { choice, missing, pick, said } = props;
+  const cronFault = missing ?? said('cron');
   switch (choice.rhythm) {
     case 'cron':
       return (
         <Field
           label={trans.__('Cron expression')}
           description={trans.__('minute hour day month weekday')}
-          fault={said('cron')}
+          fault={cronFault}
         >
           {aria => (
             <input
@@ -145,16 +158,17 @@ function Details(props: {
       );
     case 'interval':
       return (
-        <Field label={trans.__('Every')} fault={said('every_seconds')}>
+        <Field
+          label={trans.__('Every')}
+          fault={missing ?? said('every_seconds')}
+        >
           {aria => (
             <div className="jp-orch-line">
-              <input
-                {...aria}
-                type="number"
+              <NumberBox
+                aria={aria}
                 min={1}
-                className="jp-mod-styled"
-                value={Number.isNaN(choice.every) ? '' : choice.every}
-                onChange={event => pick({ every: number(event.target.value) })}
+                value={orNull(choice.every)}
+                onChange={every => pick({ every: every ?? NaN })}
               />
               <select
                 className="jp-mod-styled"
@@ -174,16 +188,14 @@ function Details(props: {
       );
     case 'hour':
       return (
-        <Field label={trans.__('At minute')} fault={said('cron')}>
+        <Field label={trans.__('At minute')} fault={cronFault}>
           {aria => (
-            <input
-              {...aria}
-              type="number"
+            <NumberBox
+              aria={aria}
               min={0}
               max={59}
-              className="jp-mod-styled"
-              value={Number.isNaN(choice.minute) ? '' : choice.minute}
-              onChange={event => pick({ minute: number(event.target.value) })}
+              value={orNull(choice.minute)}
+              onChange={minute => pick({ minute: minute ?? NaN })}
             />
           )}
         </Field>
@@ -212,23 +224,24 @@ function Details(props: {
             </Field>
           )}
           {choice.rhythm === 'month' && (
-            <Field label={trans.__('On day')} fault={said('cron')}>
+            <Field
+              label={trans.__('On day')}
+              fault={choice.time ? cronFault : null}
+            >
               {aria => (
-                <input
-                  {...aria}
-                  type="number"
+                <NumberBox
+                  aria={aria}
                   min={1}
                   max={31}
-                  className="jp-mod-styled"
-                  value={Number.isNaN(choice.day) ? '' : choice.day}
-                  onChange={event => pick({ day: number(event.target.value) })}
+                  value={orNull(choice.day)}
+                  onChange={day => pick({ day: day ?? NaN })}
                 />
               )}
             </Field>
           )}
           <Field
             label={trans.__('At')}
-            fault={choice.rhythm === 'month' ? null : said('cron')}
+            fault={choice.rhythm === 'month' && choice.time ? null : cronFault}
           >
             {aria => (
               <input
@@ -237,15 +250,17 @@ function Details(props: {
                 className="jp-mod-styled"
                 required
                 value={choice.time}
-                onChange={event =>
-                  pick({ time: event.target.value || '00:00' })
-                }
+                onChange={event => pick({ time: event.target.value })}
               />
             )}
           </Field>
         </>
       );
   }
+}
+
+function orNull(number: number): number | null {
+  return Number.isNaN(number) ? null : number;
 }
 
 function Zone(props: {
@@ -284,7 +299,7 @@ function Fires(props: { query: ReturnType<typeof useFires>; zone: string }) {
   const now = useNow();
   const { data } = props.query;
   if (!data) {
-    return <Skeleton lines={2} label={trans.__('Computing the next runs')} />;
+    return <Skeleton lines={2} label={trans.__('Computing the next runs…')} />;
   }
   return (
     <div className="jp-orch-fires" aria-live="polite">

@@ -1,9 +1,14 @@
-import { useQueryClient } from '@tanstack/react-query';
-import type { InfiniteData } from '@tanstack/react-query';
+import {
+  QueryClient,
+  useMutationState,
+  useQueryClient
+} from '@tanstack/react-query';
 import { UUID } from '@lumino/coreutils';
 import * as React from 'react';
 
+import { ITagged, sentence } from '../api';
 import { trans } from '../i18n';
+import { keys } from '../queries';
 import type { IJobSummary, IPage, IRun } from '../tokens';
 import { useOrch } from './context';
 
@@ -12,6 +17,17 @@ export interface IJobActions {
   setPaused(summary: IJobSummary, paused: boolean): Promise<void>;
   edit(summary: IJobSummary): void;
   remove(summary: IJobSummary): Promise<boolean>;
+}
+
+type Action = 'run' | 'pause' | 'delete';
+
+/** What is being done to a job at this moment, wherever it was asked for. */
+export function useBusy(job: string): Action | null {
+  const [key] = useMutationState({
+    filters: { mutationKey: ['job', job], status: 'pending' },
+    select: mutation => mutation.options.mutationKey
+  });
+  return (key?.[2] as Action | undefined) ?? null;
 }
 
 /** What people do to a job. Each answers at once, and says why when it is refused. */
@@ -26,36 +42,36 @@ export function useJobActions(): IJobActions {
         )
       );
 
-    /** Does it, then shows what the server made of it, refused or not. */
-    const attempt = async <T>(action: () => Promise<T>) => {
+    /** Does it unless it is being done, then shows what the server made of it. */
+    const attempt = async <T>(
+      job: string,
+      action: Action,
+      mutationFn: () => Promise<T>
+    ): Promise<T | undefined> => {
+      const mutationKey = ['job', job, action];
+      if (client.isMutating({ mutationKey })) {
+        return undefined;
+      }
       try {
-        return await action();
+        return await client
+          .getMutationCache()
+          .build(client, { mutationKey, mutationFn })
+          .execute(undefined as never);
       } catch (error) {
-        orch.say(
-          error instanceof Error ? error.message : String(error),
-          'error'
-        );
+        orch.say(sentence(error), 'error');
         return undefined;
       } finally {
         void refresh();
       }
     };
 
-    const showPaused = (id: string, paused: boolean) =>
-      client.setQueriesData<InfiniteData<IPage<IJobSummary>>>(
-        { queryKey: ['jobs'] },
-        data =>
-          data && { ...data, pages: data.pages.map(withPaused(id, paused)) }
-      );
-
     return {
-      runNow: summary =>
-        attempt(() => orch.api.runNow(summary.job.id, UUID.uuid4())),
-      setPaused: async (summary, paused) => {
-        const { id } = summary.job;
-        showPaused(id, paused);
-        await attempt(() =>
-          paused ? orch.api.pause(id) : orch.api.resume(id)
+      runNow: ({ job }) =>
+        attempt(job.id, 'run', () => orch.api.runNow(job.id, UUID.uuid4())),
+      setPaused: async ({ job }, paused) => {
+        showPaused(client, job.id, paused);
+        await attempt(job.id, 'pause', () =>
+          paused ? orch.api.pause(job.id) : orch.api.resume(job.id)
         );
       },
       edit: summary => orch.view.set({ mode: 'edit', job: summary.job.id }),
@@ -71,7 +87,7 @@ export function useJobActions(): IJobActions {
         if (!sure) {
           return false;
         }
-        const done = await attempt(async () => {
+        const done = await attempt(id, 'delete', async () => {
           await orch.api.deleteJob(id);
           return true;
         });
@@ -81,11 +97,16 @@ export function useJobActions(): IJobActions {
   }, [client, orch]);
 }
 
-function withPaused(id: string, paused: boolean) {
-  return (page: IPage<IJobSummary>): IPage<IJobSummary> => ({
-    ...page,
-    items: page.items.map(item =>
-      item.job.id === id ? { ...item, job: { ...item.job, paused } } : item
-    )
-  });
+/** Shows the job as paused, or not, before the server has answered. */
+function showPaused(client: QueryClient, id: string, paused: boolean): void {
+  const turned = (item: IJobSummary): IJobSummary =>
+    item.job.id === id ? { ...item, job: { ...item.job, paused } } : item;
+  client.setQueriesData<IPage<IJobSummary>>(
+    { queryKey: ['jobs'] },
+    page => page && { ...page, items: page.items.map(turned) }
+  );
+  client.setQueryData<ITagged<IJobSummary>>(
+    keys.job(id),
+    tagged => tagged && { ...tagged, value: turned(tagged.value) }
+  );
 }

@@ -1,8 +1,6 @@
 import type { LabIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { ApiError } from '../api';
-import { trans } from '../i18n';
 import { pauseIcon } from '../icons';
 import { GLYPHS, Shown, word } from '../logic/states';
 import {
@@ -114,6 +112,8 @@ export function IconButton(props: {
   onClick: () => void;
   tabIndex?: number;
   disabled?: boolean;
+  /** A double click does it once. */
+  once?: boolean;
 }) {
   return (
     <button
@@ -125,7 +125,9 @@ export function IconButton(props: {
       disabled={props.disabled}
       onClick={event => {
         event.stopPropagation();
-        props.onClick();
+        if (!props.once || event.detail < 2) {
+          props.onClick();
+        }
       }}
     >
       <props.icon.react tag="span" width="16px" height="16px" />
@@ -142,6 +144,8 @@ export function Button(props: {
   submit?: boolean;
   disabled?: boolean;
   title?: string;
+  /** A double click does it once. */
+  once?: boolean;
 }) {
   const kind = props.kind ?? 'plain';
   return (
@@ -150,59 +154,15 @@ export function Button(props: {
       className={`jp-orch-button jp-orch-button-${kind}`}
       disabled={props.disabled}
       title={props.title}
-      onClick={props.onClick}
+      onClick={event => {
+        if (!props.once || event.detail < 2) {
+          props.onClick?.();
+        }
+      }}
     >
       {props.children}
     </button>
   );
-}
-
-/** Grey lines where text will be; it appears only when waiting takes noticeably long. */
-export function Skeleton(props: { lines?: number; label?: string }) {
-  return (
-    <div
-      className="jp-orch-skeleton"
-      role="status"
-      aria-label={props.label ?? trans.__('Loading')}
-    >
-      {Array.from({ length: props.lines ?? 3 }, (_, index) => (
-        <div key={index} />
-      ))}
-    </div>
-  );
-}
-
-/** What happened, what to do, and a button that does it. */
-export function Problem(props: { error: unknown; retry?: () => void }) {
-  const { error, retry } = props;
-  const hint = error instanceof ApiError ? error.hint : null;
-  return (
-    <div className="jp-orch-problem" role="alert">
-      <strong>{error instanceof Error ? error.message : String(error)}</strong>
-      {hint && <p>{hint}</p>}
-      {retry && <Button onClick={retry}>{trans.__('Try again')}</Button>}
-    </div>
-  );
-}
-
-/** Waiting, trouble or content: the three faces of everything that is fetched. */
-export function Fetched<T>(props: {
-  query: {
-    data: T | undefined;
-    error: unknown;
-    refetch: () => unknown;
-  };
-  lines?: number;
-  children: (data: T) => React.ReactNode;
-}) {
-  const { data, error, refetch } = props.query;
-  if (data !== undefined) {
-    return <>{props.children(data)}</>;
-  }
-  if (error) {
-    return <Problem error={error} retry={() => void refetch()} />;
-  }
-  return <Skeleton lines={props.lines} />;
 }
 
 /** A labelled control with its explanation and what is wrong with it. */
@@ -220,10 +180,10 @@ export function Field(props: {
   ].filter(Boolean);
   return (
     <div className="jp-orch-field" data-faulty={Boolean(props.fault)}>
-      <label htmlFor={id}>
-        {props.label}
-        {props.note && <span className="jp-orch-note">{props.note}</span>}
-      </label>
+      <div className="jp-orch-label">
+        <label htmlFor={id}>{props.label}</label>
+        {props.note}
+      </div>
       {props.children({
         id,
         'aria-invalid': props.fault ? true : undefined,
@@ -256,10 +216,18 @@ export function Fault(props: { text?: string | null; id?: string }) {
 /** Tabs by the ARIA pattern: arrows move, the panel follows. */
 export function Tabs(props: {
   label: string;
+  /** The tab in front, where the owner decides it. */
+  chosen?: string;
+  onChoose?: (id: string) => void;
   tabs: { id: string; title: string; body: () => React.ReactNode }[];
 }) {
   const base = React.useId();
-  const [chosen, choose] = React.useState(props.tabs[0].id);
+  const [own, setOwn] = React.useState(props.tabs[0].id);
+  const chosen = props.chosen ?? own;
+  const choose = (id: string) => {
+    setOwn(id);
+    props.onChoose?.(id);
+  };
   const active = props.tabs.find(tab => tab.id === chosen) ?? props.tabs[0];
   const onKey = (event: React.KeyboardEvent) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];

@@ -3,15 +3,40 @@ import type { ISignal } from '@lumino/signaling';
 import * as React from 'react';
 
 import type { Api } from '../api';
+import type { IJob, IJobSpec, RunFilter, Values } from '../tokens';
 import type { ExecutedNotebook } from '../viewer/port';
 
-export type Page = 'job' | 'run' | 'table' | 'tables';
+export type Page = 'job' | 'run' | 'runs' | 'table' | 'tables';
 
 /** What the sidebar shows besides the list. */
 export type PanelView =
   | { mode: 'list' }
   | { mode: 'create'; notebook: string }
   | { mode: 'edit'; job: string };
+
+/** What is typed into a form; it outlives the form until it is saved or thrown away. */
+export interface IDraft {
+  spec: IJobSpec;
+  /** The values that a person gave; all others follow the notebook. */
+  own: Values;
+  /** One for all tries: a lost answer never makes a second job. */
+  key: string;
+  /** The saved job that the edit began with. */
+  begun: { job: IJob; etag: string } | null;
+}
+
+/** Which runs the page of all runs shows. */
+export interface IRunsWanted {
+  state: RunFilter;
+  search: string;
+}
+
+/** A value that many look at. */
+export interface IShared<V> {
+  readonly value: V;
+  readonly changed: ISignal<unknown, void>;
+  set(value: V): void;
+}
 
 /** The notebook that people look at, for the sidebar's card. */
 export interface ICurrentNotebook {
@@ -26,12 +51,16 @@ export interface ICurrentNotebook {
 export interface IOrch {
   readonly api: Api;
   readonly current: ICurrentNotebook;
-  readonly view: {
-    readonly value: PanelView;
-    readonly changed: ISignal<unknown, void>;
-    set(view: PanelView): void;
-  };
+  readonly view: IShared<PanelView>;
+  readonly runs: IShared<IRunsWanted>;
+  /** Forms that were left before they were saved, by what they are about. */
+  readonly drafts: Map<string, IDraft>;
+  /** `key` is an id, a table's name, or a `RunFilter`. */
   open(page: Page, key: string): void;
+  /** Brings the sidebar to the front, on its list. */
+  openPanel(): void;
+  /** Brings the files to the front. */
+  openFiles(): void;
   /** Opens a file by its path in the Lab. */
   openFile(path: string): void;
   /** Shows a short message that goes away by itself. */

@@ -1,5 +1,6 @@
 import { trans } from '../i18n';
 import type { IParametersSchema, ISchema, Json, Values } from '../tokens';
+import { parseExact, writeExact } from './exact';
 
 export type FieldKind =
   | 'text'
@@ -27,8 +28,10 @@ export interface IField {
   choices: Json[];
   /** The kind of the elements, for `list`. */
   items: IField | null;
-  minimum?: number;
-  maximum?: number;
+  /** Whether any text will do, for `json`. */
+  textual: boolean;
+  minimum?: number | bigint;
+  maximum?: number | bigint;
 }
 
 /** The fields of a form, in the order of the notebook's cell. */
@@ -58,6 +61,7 @@ function fieldOf(name: string, given: ISchema, required: boolean): IField {
     fallback: given.default,
     choices,
     items: kind === 'list' ? fieldOf(name, schema.items ?? {}, true) : null,
+    textual: !types.length || types.includes('string'),
     minimum: schema.minimum,
     maximum: schema.maximum
   };
@@ -127,8 +131,20 @@ export function ownValues(fields: IField[], values: Values): Values {
   return own;
 }
 
+/** The values with one of them changed; `undefined` takes it out. */
+export function withValue(
+  values: Values,
+  name: string,
+  value: Json | undefined
+): Values {
+  const others = Object.entries(values).filter(([key]) => key !== name);
+  return Object.fromEntries(
+    value === undefined ? others : [...others, [name, value]]
+  );
+}
+
 export function same(a: Json | undefined, b: Json | undefined): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  return writeExact(a) === writeExact(b);
 }
 
 /** What is wrong with a value, or null. The server checks again and has the last word. */
@@ -141,13 +157,25 @@ export function fault(field: IField, value: Json | undefined): string | null {
   }
   switch (field.kind) {
     case 'integer':
-      return typeof value === 'number' && Number.isInteger(value)
-        ? range(field, value)
+      return typeof value === 'bigint' || Number.isInteger(value)
+        ? range(field, value as number | bigint)
         : trans.__('This must be a whole number.');
     case 'number':
-      return typeof value === 'number'
+      return typeof value === 'number' || typeof value === 'bigint'
         ? range(field, value)
         : trans.__('This must be a number.');
+    case 'choice':
+      return field.choices.some(choice => same(choice, value))
+        ? null
+        : trans.__('This must be one of the choices.');
+    case 'boolean':
+      return typeof value === 'boolean'
+        ? null
+        : trans.__('This must be yes or no.');
+    case 'json':
+      return typeof value === 'string' && !field.textual
+        ? trans.__('This must be JSON, such as [1, 2] or {"a": 1}.')
+        : null;
     case 'date':
     case 'date-time':
       return typeof value === 'string' && !Number.isNaN(Date.parse(value))
@@ -165,7 +193,7 @@ export function fault(field: IField, value: Json | undefined): string | null {
   }
 }
 
-function range(field: IField, value: number): string | null {
+function range(field: IField, value: number | bigint): string | null {
   if (field.minimum !== undefined && value < field.minimum) {
     return trans.__('At least %1.', field.minimum);
   }
@@ -180,5 +208,31 @@ export function brief(value: Json | undefined): string {
   if (value === undefined) {
     return '';
   }
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return typeof value === 'string' ? value : writeExact(value);
+}
+
+/** The value that a typed text stands for; one that stands for none stays text, and the check marks it. */
+export function read(field: IField, raw: string): Json {
+  const number = Number(raw);
+  switch (field.kind) {
+    case 'integer':
+      if (/^-?\d+$/.test(raw)) {
+        return Number.isSafeInteger(number) ? number : BigInt(raw);
+      }
+      // A number would round what is long and has a point: then it stays text.
+      return raw.trim() !== '' && Math.abs(number) < Number.MAX_SAFE_INTEGER
+        ? number
+        : raw;
+    case 'number':
+      return raw.trim() !== '' && Number.isFinite(number) ? number : raw;
+    case 'json':
+      try {
+        const value = parseExact(raw) as Json;
+        return typeof value === 'string' ? raw : value;
+      } catch {
+        return raw;
+      }
+    default:
+      return raw;
+  }
 }

@@ -87,7 +87,33 @@ export function dayAndClock(
   return `${day} ${time}`;
 }
 
-/** The exact instant with its zone, for hover and screen readers. */
+/** `2026-11-01`: the calendar day of the reader's browser. */
+export function localDay(date: Date): string {
+  return localSecond(date).slice(0, 10);
+}
+
+/** `2026-11-01T06:00:00` on the clock of the reader's browser. */
+export function localSecond(date: Date): string {
+  const offset = date.getTimezoneOffset() * MINUTE;
+  return new Date(date.getTime() - offset).toISOString().slice(0, 19);
+}
+
+/** `UTC-05:00`: how far the zone's clocks are from UTC at that instant. */
+function offsetOf(date: Date, zone: string): string {
+  const options: Intl.DateTimeFormatOptions = {
+    timeZone: zone,
+    timeZoneName: 'longOffset'
+  };
+  try {
+    const parts = new Intl.DateTimeFormat('en-GB', options).formatToParts(date);
+    const name = parts.find(part => part.type === 'timeZoneName')?.value ?? '';
+    return name.replace('GMT', 'UTC');
+  } catch {
+    return 'UTC';
+  }
+}
+
+/** The exact instant with its zone and offset, for hover and screen readers. */
 export function exact(instant: string | Date, zone: string): string {
   const date = new Date(instant);
   const text = format(date, zone, {
@@ -100,7 +126,9 @@ export function exact(instant: string | Date, zone: string): string {
     second: '2-digit',
     hourCycle: 'h23'
   }).replace(/,/g, '');
-  return `${text} ${zone}`;
+  return zone === 'UTC'
+    ? `${text} UTC`
+    : `${text} ${zone} (${offsetOf(date, zone)})`;
 }
 
 /** `1.8 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`. */

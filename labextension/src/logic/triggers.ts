@@ -77,6 +77,25 @@ export function newTrigger(timeZone: string, taken: string[] = []): ITrigger {
   };
 }
 
+/** What is missing or impossible in the choice, before any server is asked. */
+export function incomplete(choice: IChoice): string | null {
+  switch (choice.rhythm) {
+    case 'cron':
+      return null;
+    case 'interval':
+      return choice.every > 0 ? null : trans.__('A number is needed.');
+    case 'hour':
+      return Number.isNaN(choice.minute)
+        ? trans.__('A minute is needed.')
+        : null;
+    case 'month':
+      if (Number.isNaN(choice.day)) {
+        return trans.__('A day is needed.');
+      }
+  }
+  return choice.time ? null : trans.__('A time is needed.');
+}
+
 /** The cron expression that a preset stands for. */
 export function cronOf(choice: IChoice): string {
   const [hour, minute] = choice.time.split(':').map(Number);
@@ -177,7 +196,7 @@ export function weekdays(): string[] {
   ];
 }
 
-/** `every day at 06:00`, for a line; the server's description says it in full. */
+/** `every day at 06:00`, for a line. */
 export function describe(trigger: ITrigger): string {
   const choice = choiceOf(trigger);
   switch (choice.rhythm) {

@@ -19,7 +19,13 @@ import { Signal } from '@lumino/signaling';
 import type { QueryClient } from '@tanstack/react-query';
 
 import { Api } from '../api';
-import type { ICurrentNotebook, IOrch, PanelView } from '../components/context';
+import type {
+  ICurrentNotebook,
+  IOrch,
+  IRunsWanted,
+  IShared,
+  PanelView
+} from '../components/context';
 import { trans, useBundle as speak } from '../i18n';
 import { keys, makeClient } from '../queries';
 import { Commands, NAMESPACE } from '../tokens';
@@ -65,9 +71,10 @@ export const core: JupyterFrontEndPlugin<ICore> = {
         queryKey: keys.lab(),
         queryFn: api.lab
       });
-      if (path.startsWith(`${root}/`)) {
+      const folder = root.replace(/\/$/, '');
+      if (path.startsWith(`${folder}/`)) {
         await app.commands.execute('docmanager:open', {
-          path: path.slice(root.length + 1)
+          path: path.slice(folder.length + 1)
         });
       } else {
         Notification.error(
@@ -78,9 +85,18 @@ export const core: JupyterFrontEndPlugin<ICore> = {
     const orch: IOrch = {
       api,
       current: new CurrentNotebook(notebooks, app),
-      view: new View(),
+      view: new Shared<PanelView>({ mode: 'list' }),
+      runs: new Shared<IRunsWanted>({ state: '', search: '' }),
+      drafts: new Map(),
       open: (page, key) => {
         void app.commands.execute(Commands.open, { page, key });
+      },
+      openPanel: () => {
+        orch.view.set({ mode: 'list' });
+        void app.commands.execute(Commands.openPanel);
+      },
+      openFiles: () => {
+        void app.commands.execute('filebrowser:activate');
       },
       openFile: path => {
         openFile(path).catch(error => Notification.error(String(error)));
@@ -126,11 +142,12 @@ function sender(settings: ServerConnection.ISettings) {
     );
 }
 
-class View {
-  value: PanelView = { mode: 'list' };
+class Shared<V> implements IShared<V> {
   readonly changed = new Signal<this, void>(this);
 
-  set(value: PanelView): void {
+  constructor(public value: V) {}
+
+  set(value: V): void {
     this.value = value;
     this.changed.emit();
   }

@@ -13,12 +13,13 @@ import * as React from 'react';
 import type { Page } from '../components/context';
 import { JobPage } from '../components/JobPage';
 import { RunPage } from '../components/RunPage';
+import { RunsPage } from '../components/RunsPage';
 import { TablePage } from '../components/TablePage';
 import { TablesPage } from '../components/TablesPage';
 import { trans } from '../i18n';
-import { jobsIcon, tableIcon } from '../icons';
+import { jobsIcon, runsIcon, tableIcon } from '../icons';
 import { keys } from '../queries';
-import { Commands, NAMESPACE } from '../tokens';
+import { Commands, NAMESPACE, RunFilter } from '../tokens';
 import { ICore } from './core';
 import { OrchWidget } from './widget';
 
@@ -37,12 +38,22 @@ class PageTab extends MainAreaWidget<OrchWidget> {
     });
     this.id = idOf(page, key);
     this.title.closable = true;
-    this.title.icon =
-      page === 'table' || page === 'tables' ? tableIcon : jobsIcon;
-    this.title.label = page === 'table' ? key : trans.__('Tables');
+    this.title.icon = {
+      job: jobsIcon,
+      run: runsIcon,
+      runs: runsIcon,
+      table: tableIcon,
+      tables: tableIcon
+    }[page];
+    this.title.label = {
+      job: trans.__('Job'),
+      run: trans.__('Run'),
+      runs: trans.__('All runs'),
+      table: key,
+      tables: trans.__('Tables')
+    }[page];
     this.toolbar.hide();
     if (page === 'run') {
-      this.title.label = trans.__('Run');
       core.client
         .fetchQuery({
           queryKey: keys.run(key),
@@ -53,7 +64,6 @@ class PageTab extends MainAreaWidget<OrchWidget> {
         })
         .catch(() => undefined); // the page itself says what is wrong
     } else if (page === 'job') {
-      this.title.label = trans.__('Job');
       core.client
         .fetchQuery({
           queryKey: keys.job(key),
@@ -81,6 +91,8 @@ function bodyOf(
       return <JobPage id={key} onGone={close} />;
     case 'run':
       return <RunPage id={key} />;
+    case 'runs':
+      return <RunsPage />;
     case 'table':
       return <TablePage name={key} />;
     default:
@@ -114,11 +126,14 @@ export const pages: JupyterFrontEndPlugin<void> = {
           type: 'object',
           required: ['page'],
           properties: {
-            page: { type: 'string', enum: ['job', 'run', 'table', 'tables'] },
+            page: {
+              type: 'string',
+              enum: ['job', 'run', 'runs', 'table', 'tables']
+            },
             key: {
               type: 'string',
               description: trans.__(
-                'Id of the job or run, or name of the table'
+                'Id of the job or run, name of the table, or state of the runs'
               )
             }
           }
@@ -126,7 +141,12 @@ export const pages: JupyterFrontEndPlugin<void> = {
       },
       execute: args => {
         const page = args.page as Page;
-        const key = (args.key as string | undefined) ?? '';
+        let key = (args.key as string | undefined) ?? '';
+        if (page === 'runs') {
+          // One tab for all of them: the door says which ones it shows.
+          core.orch.runs.set({ state: key as RunFilter, search: '' });
+          key = '';
+        }
         const id = idOf(page, key);
         if (!tracker.find(widget => widget.id === id)) {
           void tracker.add(shown(app, new PageTab(core, page, key)));
@@ -141,10 +161,16 @@ export const pages: JupyterFrontEndPlugin<void> = {
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => app.commands.execute(Commands.open, { page: 'tables' })
     });
-    palette?.addItem({
-      command: Commands.openTables,
-      category: trans.__('Jobs')
+    app.commands.addCommand(Commands.openRuns, {
+      label: trans.__('All runs'),
+      caption: trans.__('Runs of all jobs, of deleted ones, and of papermill'),
+      icon: runsIcon,
+      describedBy: { args: { type: 'object', properties: {} } },
+      execute: () => app.commands.execute(Commands.open, { page: 'runs' })
     });
+    for (const command of [Commands.openRuns, Commands.openTables]) {
+      palette?.addItem({ command, category: trans.__('Jobs') });
+    }
     void restorer?.restore(tracker, {
       command: Commands.open,
       args: ({ page, key }) => ({ page, key }),

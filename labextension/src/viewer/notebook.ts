@@ -61,9 +61,6 @@ export async function showNotebook(
   widget.disposed.connect(() => model.dispose());
   return {
     widget,
-    reveal: index => {
-      const cell = widget.widgets[index];
-      cell?.addClass('jp-orch-failed-cell');
-    }
+    mark: index => widget.widgets[index]?.addClass('jp-orch-failed-cell')
   };
 }

@@ -1,9 +1,9 @@
 import type { Widget } from '@lumino/widgets';
 
-/** A notebook on show; `reveal` scrolls to a cell and marks it. */
+/** A notebook on show; `mark` marks the cell that failed. */
 export interface INotebookView {
   readonly widget: Widget;
-  reveal(cell: number): void;
+  mark(cell: number): void;
 }
 
 /** Draws an executed notebook, read-only. */
