@@ -16,7 +16,7 @@ from jupyter_orch.store import triggers
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
 from jupyter_orch.store.pages import page
-from jupyter_orch.store.rows import job_from, micros, to_json
+from jupyter_orch.store.rows import job_from, job_or_broken, micros, to_json
 from jupyter_orch.store.summaries import summarise
 from jupyter_orch.store.tables import in_state, job, job_version, run
 from jupyter_orch.store.transitions import cancel_queued
@@ -200,7 +200,7 @@ class SqlJobs:
             rows, following = page(
                 connection, statement, (job.c.name_key, job.c.id), cursor=cursor, limit=limit
             )
-            items = summarise(connection, [job_from(row) for row in rows])
+            items = summarise(connection, [job_or_broken(row) for row in rows])
         return Page(items=tuple(items), next_cursor=following)
 
 

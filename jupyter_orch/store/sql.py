@@ -30,6 +30,7 @@ class SqlStore(SqlJobs, SqlRuns, SqlLedger, SqlSchedule, SqlChanges):
 
     def _begin(self, database: Database) -> None:
         self._database = database
+        self._unreadable = {}
         try:
             self.migration = migrate(database)
         except BaseException:
