@@ -53,12 +53,15 @@ def open_service(
         warehouse = _open_warehouse(settings)
         notebooks = Notebooks(artifacts, settings.notebook_roots or roots)
         schedules = "scheduler" in roles
+        works = "worker" in roles
+        worker = Worker(store, artifacts, warehouse, settings) if works else Elsewhere()
         return Service(
             store,
             artifacts,
             warehouse,
-            Timer(store, notebooks.freeze, clock) if schedules else Elsewhere(),
-            Worker(store, artifacts, warehouse, settings) if "worker" in roles else Elsewhere(),
+            # The worker beside the timer need not look for what has just been made.
+            Timer(store, notebooks.freeze, clock, fired=worker.wake) if schedules else Elsewhere(),
+            worker,
             chores=Chores(_chores(store, notebooks)) if schedules else Elsewhere(),
             notebooks=notebooks,
             clock=clock,

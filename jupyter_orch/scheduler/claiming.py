@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 POLL = timedelta(seconds=1)
 #: Wait while another process holds what is due, so that the loop never spins.
 _BUSY = timedelta(seconds=0.02)
-_BATCH = 100
+#: Due triggers in one transaction.
+BATCH = 500
 
 
 class _Ahead(BaseTrigger):  # type: ignore[misc]
@@ -65,12 +66,19 @@ class ClaimingJobStore(BaseJobStore):  # type: ignore[misc]
     Args:
         store: The database.
         ticked: Called after each wake-up that the database has committed.
+        fired: Called after each one of them that something was due in.
     """
 
-    def __init__(self, store: ScheduleStore, ticked: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: ScheduleStore,
+        ticked: Callable[[], None],
+        fired: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__()
         self._store = store
         self._ticked = ticked
+        self._fired = fired
         self._open: AbstractContextManager[WakeUp] | None = None
         self._faults: dict[JobId, Exception] = {}
         self._fault: Exception | None = None
@@ -84,10 +92,10 @@ class ClaimingJobStore(BaseJobStore):  # type: ignore[misc]
         if self._closed:
             return []
         try:
-            opened = self._store.wake_up(limit=_BATCH)
+            opened = self._store.wake_up(limit=BATCH)
             self.wake = opened.__enter__()
             self._open = opened
-            self._full = len(self.wake.due) == _BATCH
+            self._full = len(self.wake.due) == BATCH
             return self._plan_all(self.wake, now)
         except Exception as error:  # noqa: BLE001 - the timer's thread never dies
             self._spoil(error)
@@ -158,9 +166,12 @@ class ClaimingJobStore(BaseJobStore):  # type: ignore[misc]
         return min(max(following, now + _BUSY), now + POLL)
 
     def _commit(self) -> None:
-        opened, self._open, self.wake = self._open, None, None
+        opened, wake = self._open, self.wake
+        self._open = self.wake = None
         if opened is not None:
             opened.__exit__(None, None, None)
+        if wake is not None and wake.due:
+            self._fired()
 
     def _spoil(self, error: Exception) -> None:
         opened, self._open, self.wake = self._open, None, None

@@ -1,6 +1,7 @@
 """The timer: an APScheduler loop that turns due triggers into rows of the queue."""
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -20,10 +21,19 @@ class Timer:
         store: The database; its clock decides what is due.
         freeze: Stores a job's notebook and answers its sha256.
         clock: For `last_tick`.
+        fired: Called after each wake-up in which something was due: there may be work.
     """
 
-    def __init__(self, store: ScheduleStore, freeze: Freeze, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: ScheduleStore,
+        freeze: Freeze,
+        clock: Clock,
+        *,
+        fired: Callable[[], None] = lambda: None,
+    ) -> None:
         self._store = store
+        self._fired = fired
         self._freeze = freeze
         self._clock = clock
         self._loop: _Loop | None = None
@@ -40,7 +50,7 @@ class Timer:
         if self._loop is not None:
             return
         loop = _Loop(timezone=UTC)
-        claiming = ClaimingJobStore(self._store, self._tick)
+        claiming = ClaimingJobStore(self._store, self._tick, self._fired)
         loop.add_jobstore(claiming, "default")
         loop.add_executor(EnqueueExecutor(claiming, self._freeze), "default")
         loop.start()

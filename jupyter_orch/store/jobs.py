@@ -17,7 +17,7 @@ from jupyter_orch.store.backfill_rows import end_backfills_of
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
 from jupyter_orch.store.pages import page
-from jupyter_orch.store.rows import job_from, micros, to_json
+from jupyter_orch.store.rows import job_from, job_or_broken, micros, to_json
 from jupyter_orch.store.summaries import in_last_state, summarise
 from jupyter_orch.store.tables import in_state, job, job_version, run
 from jupyter_orch.store.transitions import cancel_queued
@@ -209,7 +209,7 @@ class SqlJobs:
             rows, following = page(
                 connection, statement, (job.c.name_key, job.c.id), cursor=cursor, limit=limit
             )
-            items = summarise(connection, [job_from(row) for row in rows])
+            items = summarise(connection, [job_or_broken(row) for row in rows])
         return Page(items=tuple(items), next_cursor=following)
 
     def failing(self, team: TeamId) -> int:

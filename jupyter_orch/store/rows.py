@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from jupyter_orch.domain.ids import JobId, RunId, TeamId
 from jupyter_orch.domain.model import Attempt, Change, Job, JobSpec, Policies, Run, RunError
@@ -92,6 +92,24 @@ def job_from(row: sa.Row[Any]) -> Job:
         created_at=instant(row.created_at),
         updated_at=instant(row.updated_at),
     )
+
+
+def job_or_broken(row: sa.Row[Any]) -> Job:
+    """The same for a list: a job that this code cannot read shows its name and an error."""
+    try:
+        return job_from(row)
+    except ValidationError:
+        return Job(
+            id=JobId(row.id),
+            team=TeamId(row.team_id),
+            version=row.version,
+            spec=JobSpec(name=row.name, notebook=row.notebook),
+            paused=row.paused,
+            error="This version of jupyter_orch cannot read the job: a newer one has saved it.",
+            created_by=row.created_by,
+            created_at=instant(row.created_at),
+            updated_at=instant(row.updated_at),
+        )
 
 
 def run_from(row: sa.Row[Any]) -> Run:

@@ -48,6 +48,7 @@ class SqlStore(
 
     def _begin(self, database: Database) -> None:
         self._database = database
+        self._unreadable = {}
         try:
             self.migration = migrate(database)
         except BaseException:

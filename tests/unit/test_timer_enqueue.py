@@ -12,7 +12,7 @@ from jupyter_orch.domain.errors import BadInput, NotFound, Unavailable
 from jupyter_orch.domain.ids import DEFAULT_TEAM
 from jupyter_orch.domain.model import Job, Run
 from jupyter_orch.domain.states import Reason, RunState
-from jupyter_orch.scheduler.claiming import ClaimingJobStore, EnqueueExecutor
+from jupyter_orch.scheduler.claiming import BATCH, ClaimingJobStore, EnqueueExecutor
 from jupyter_orch.store.sql import SqlStore
 
 MINUTE = timedelta(minutes=1)
@@ -91,14 +91,14 @@ def test_the_loop_looks_again_in_time_and_never_spins(wakes: Wakes) -> None:
     assert following is not None
     assert timedelta() < following - datetime.now(UTC) <= timedelta(seconds=1)
     now = wakes.store.now()
-    for _ in range(101):
+    for _ in range(BATCH + 1):
         add_job(wakes.store, spec_of("", every(3600)), due=now)
     again = wakes.once()
     assert again is not None
     assert again <= datetime.now(UTC)
-    assert len(wakes.rows()) == 100
+    assert len(wakes.rows()) == BATCH
     wakes.once()
-    assert len(wakes.rows()) == 101
+    assert len(wakes.rows()) == BATCH + 1
 
 
 def test_inv1_a_week_down_leaves_one_run_and_one_skipped_row(wakes: Wakes) -> None:
