@@ -62,6 +62,7 @@ def open_service(
             chores=Chores(_chores(store)) if schedules else Elsewhere(),
             notebooks=notebooks,
             clock=clock,
+            drain_seconds=settings.drain_seconds,
         )
     except BaseException:
         store.close()

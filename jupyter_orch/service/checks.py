@@ -1,6 +1,6 @@
 """Everything that can be wrong with a job, found at once and before anything is stored."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -46,7 +46,12 @@ class _Problems:
 
 
 def check_spec(
-    spec: JobSpec, notebooks: Notebooks, *, root: Path | None, now: datetime
+    spec: JobSpec,
+    notebooks: Notebooks,
+    *,
+    root: Path | None,
+    now: datetime,
+    pools: Collection[str] = ("default",),
 ) -> CheckedSpec:
     """The spec as it is stored: absolute path, trigger ids, canonical parameters.
 
@@ -56,6 +61,7 @@ def check_spec(
     problems = _Problems()
     _check_texts(spec, problems)
     _check_policies(spec.policies, problems)
+    _check_pool(spec.policies.pool, pools, problems)
     spec = replace(spec, name=spec.name.strip(), triggers=_named(spec.triggers, now))
     _check_times(spec.triggers, problems)
     content = b""
@@ -122,6 +128,16 @@ def _check_policies(policies: Policies, problems: _Problems) -> None:
             problems.refuse(f"policies.{name}", "A time limit is longer than 0 seconds.")
     if policies.max_catch_up < 1:
         problems.refuse("policies.max_catch_up", "Catching up makes at least 1 run.")
+
+
+def _check_pool(name: str, pools: Collection[str], problems: _Problems) -> None:
+    if name not in pools:
+        known = ", ".join(sorted(pools))
+        problems.refuse(
+            "policies.pool",
+            f"There is no pool {name!r}.",
+            f"Pools are {known}. `jupyter orch pools set` makes another one.",
+        )
 
 
 def _named(triggers: tuple[Trigger, ...], now: datetime) -> tuple[Trigger, ...]:
