@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from jupyter_orch.kernel.context import context as context
     from jupyter_orch.kernel.context import secret as secret
     from jupyter_orch.kernel.output import output as output
+    from jupyter_orch.kernel.retry import NonRetryableError as NonRetryableError
     from jupyter_orch.kernel.tables import read as read
     from jupyter_orch.kernel.tables import table as table
     from jupyter_orch.warehouse.connect import connect as connect
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Client": "jupyter_orch.client",
+    "NonRetryableError": "jupyter_orch.kernel.retry",
     "connect": "jupyter_orch.warehouse.connect",
     "context": "jupyter_orch.kernel.context",
     "output": "jupyter_orch.kernel.output",
@@ -33,6 +35,7 @@ _HOMES = {
 
 __all__ = [
     "Client",
+    "NonRetryableError",
     "__version__",
     "connect",
     "context",

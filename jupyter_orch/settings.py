@@ -56,6 +56,8 @@ class Settings:
     state_url: str
     service_url: str
     service_port: int
+    #: Seconds that running attempts get when the service is asked to stop.
+    drain_seconds: float
     notebook_roots: tuple[Path, ...]
     artifacts_dir: Path
     worker_slots: int
@@ -91,6 +93,7 @@ def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> 
         state_url=reader.text("state.url", f"sqlite:///{state_dir / 'state.db'}"),
         service_url=reader.text("service.url", ""),
         service_port=reader.whole("service.port", 0, least=0),
+        drain_seconds=reader.number("service.drain_seconds", 20.0, least=0.0),
         notebook_roots=reader.paths("notebooks.roots"),
         artifacts_dir=reader.path("artifacts.dir", state_dir / "artifacts"),
         worker_slots=reader.whole("worker.slots", 2, least=1),

@@ -65,6 +65,7 @@ def open_service(
             chores=Chores(_chores(store, notebooks)) if schedules else Elsewhere(),
             notebooks=notebooks,
             clock=clock,
+            drain_seconds=settings.drain_seconds,
         )
     except BaseException:
         store.close()

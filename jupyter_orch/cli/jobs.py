@@ -18,7 +18,7 @@ from jupyter_orch.cli.follow import follow
 from jupyter_orch.cli.triggers import trigger_options, triggers_of
 from jupyter_orch.client import Client
 from jupyter_orch.domain.ids import new_id
-from jupyter_orch.domain.model import JobListState
+from jupyter_orch.domain.model import JobListState, Overlap
 
 
 @click.command(
@@ -33,7 +33,11 @@ from jupyter_orch.domain.model import JobListState
 @click.option("--retries", type=int, default=0, show_default=True, help="Further attempts.")
 @click.option("--timeout", type=float, help="Longest attempt, in seconds.")
 @click.option("--cell-timeout", type=float, help="Longest cell, in seconds.")
-@click.option("--overlap", type=click.Choice(["queue", "skip", "parallel"]), default="queue")
+@click.option("--queue-timeout", type=float, help="Longest wait for a worker, in seconds.")
+@click.option("--overlap", type=click.Choice(get_args(Overlap)), default="queue")
+@click.option("--max-parallel", type=int, help="Most runs at a time, for --overlap parallel.")
+@click.option("--pool", default="default", help="Pool whose slots limit the runs.")
+@click.option("--priority", type=int, default=0, help="Higher ones are taken first.")
 @click.option("--catch-up", type=click.Choice(["none", "latest", "all"]), default="latest")
 @click.option("--description", default="", help="What the job is for.")
 @json_option
@@ -55,7 +59,11 @@ def schedule(
     retries: int,
     timeout: float | None,
     cell_timeout: float | None,
+    queue_timeout: float | None,
     overlap: str,
+    max_parallel: int | None,
+    pool: str,
+    priority: int,
     catch_up: str,
     description: str,
     as_json: bool,
@@ -88,7 +96,11 @@ def schedule(
                 "retries": retries,
                 "timeout_seconds": timeout,
                 "cell_timeout_seconds": cell_timeout,
+                "queue_timeout_seconds": queue_timeout,
                 "overlap": overlap,
+                "max_parallel": max_parallel,
+                "pool": pool,
+                "priority": priority,
                 "catch_up": catch_up,
             },
             "description": description,

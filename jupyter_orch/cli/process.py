@@ -11,6 +11,8 @@ from jupyter_orch.domain.errors import BadInput, Refused
 from jupyter_orch.service.threads import ROLES, Role
 from jupyter_orch.settings import Settings, load
 
+_AFTER_DRAIN = 20.0  # seconds that a service gets to hand back and close
+
 
 @click.command(epilog="Example: jupyter orch up --detach --root ~/notebooks")
 @click.option(
@@ -56,12 +58,18 @@ def up(*, roots: tuple[Path, ...], detach: bool, roles: str) -> None:
 
 
 @click.command(epilog="Example: jupyter orch down")
-@click.option("--timeout", type=float, default=40.0, show_default=True, help="Seconds to wait.")
-def down(*, timeout: float) -> None:
+@click.option(
+    "--timeout",
+    type=float,
+    help=f"Seconds to wait; absent: {_AFTER_DRAIN:g} more than service.drain_seconds.",
+)
+def down(*, timeout: float | None) -> None:
     """Stop the service; runs under way get a little time to end."""
     from jupyter_orch.server.instance import stop
 
-    pid = stop(_own_service().state_dir, timeout=timeout)
+    settings = _own_service()
+    longest = settings.drain_seconds + _AFTER_DRAIN if timeout is None else timeout
+    pid = stop(settings.state_dir, timeout=longest)
     said = "No service was running." if pid is None else f"Stopped the service (process {pid})."
     render.console().print(said)
 

@@ -194,6 +194,20 @@ class Client:
         """Makes an older version the one that readers see."""
         return self._send("POST", f"/tables/{_part(table)}:rollback", {"version": version})
 
+    # ---------------------------------------------------------------- pools
+
+    def pools(self) -> dict[str, Any]:
+        """Pools by name, with what is used and waits now."""
+        return self._get("/pools")
+
+    def set_pool(self, name: str, slots: int | None) -> dict[str, Any]:
+        """Makes or changes a pool; None is no limit."""
+        return self._send("PUT", f"/pools/{_part(name)}", {"slots": slots})
+
+    def delete_pool(self, name: str) -> None:
+        """Removes the limit of a pool."""
+        self._send("DELETE", f"/pools/{_part(name)}")
+
     # ---------------------------------------------------------------- the installation
 
     def inspect(self, path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What an attempt stages and publishes: the only way from a notebook to the tables."""
 
+import contextlib
 import json
 import logging
 import threading
@@ -7,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_orch.domain.errors import BadInput, CheckFailed, OrchError, Refused
+from jupyter_orch.domain.errors import BadInput, CheckFailed, OrchError, Refused, Unavailable
 from jupyter_orch.domain.model import Run, RunError
 from jupyter_orch.domain.outputs import OutputRequest, Provenance, StagedOutput, TableVersion
 from jupyter_orch.domain.states import Reason, RunState
@@ -33,9 +34,17 @@ class AttemptOutputs:
     """Stages an attempt's outputs one by one, and publishes all of them after its last cell."""
 
     def __init__(
-        self, run: Run, *, worker: str, ledger: Ledger, warehouse: Warehouse, log: RunLog
+        self,
+        run: Run,
+        *,
+        worker: str,
+        ledger: Ledger,
+        lease_seconds: float,
+        warehouse: Warehouse,
+        log: RunLog,
     ) -> None:
         self._run = run
+        self._lease_seconds = lease_seconds
         self._worker = worker
         self._ledger = ledger
         self._warehouse = warehouse
@@ -56,7 +65,7 @@ class AttemptOutputs:
         Raises:
             BadInput: The request does not fit, or names files outside the staging folder.
             CheckFailed: A check does not hold.
-            Refused: The attempt is being stopped.
+            Refused: The attempt is being stopped, or does not hold the run any more.
         """
         folder = self.staging_folder().resolve()
         for name in request.files:
@@ -65,14 +74,30 @@ class AttemptOutputs:
         with self._lock:  # one commit at a time: outputs of one run build on one another
             if self._closed:
                 raise Refused("The run is being stopped and stages nothing any more.")
+            self._check_lease()
             try:
                 staged = self._warehouse.stage(request, provenance(self._run))
             except CheckFailed:
                 self.check_failed = True
                 raise
+            try:
+                self._check_lease()
+            except Refused:  # who took the run over has discarded what was there before
+                self._warehouse.discard(self._run.id, self._run.attempt)
+                raise
             self._staged.append(staged)
         self._log.write("output.staged", table=staged.table, mode=staged.mode, rows=staged.rows)
         return staged
+
+    def _check_lease(self) -> None:
+        """Refuses to stage for a run that somebody else holds; a database that is away may be.
+
+        Whether the outputs become visible is decided when the publish intent is recorded.
+        """
+        held = [(self._run.id, self._run.attempt)]
+        with contextlib.suppress(Unavailable):
+            if not self._ledger.heartbeat(self._worker, held, lease_seconds=self._lease_seconds):
+                raise Refused("The run was taken over by another worker.")
 
     def discard(self) -> None:
         """Drops everything staged; later requests are refused."""

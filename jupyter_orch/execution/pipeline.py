@@ -27,6 +27,7 @@ from jupyter_orch.execution.cells import CellClient, Stopped
 from jupyter_orch.execution.log import RunLog
 from jupyter_orch.execution.mask import Masker
 from jupyter_orch.execution.notebook_file import save_notebook
+from jupyter_orch.kernel.retry import NonRetryableError
 
 _KERNEL_START_TIMEOUT = 120  # seconds; a loaded machine takes its time
 _ERROR_MARKERS = 2  # cells that papermill inserts before the one that raised
@@ -179,8 +180,9 @@ def result_of(nb: Any) -> NotebookResult:
     try:
         raise_for_execution_errors(nb, None)
     except PapermillExecutionError as error:
+        final = error.ename == NonRetryableError.__name__
         return _failed(
-            Reason.USER_ERROR,
+            Reason.NOT_RETRYABLE if final else Reason.USER_ERROR,
             error.ename,
             error.evalue,
             error.cell_index + _ERROR_MARKERS,

@@ -53,6 +53,7 @@ class Recording:
             run,
             worker=worker,
             ledger=recorder.ledger,
+            lease_seconds=settings.lease_seconds,
             warehouse=recorder.warehouse,
             log=self.log,
         )

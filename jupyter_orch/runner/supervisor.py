@@ -27,7 +27,10 @@ from jupyter_orch.runner.process import channel_path, private_folder
 from jupyter_orch.settings import Settings
 
 _log = logging.getLogger(__name__)
-_GRACE = 5.0  # seconds between the interrupt and the kill
+#: Seconds between the interrupt and the kill. A cancelled run ends within five in any case: one
+#: goes to the request, and two to what is left to do after the kill.
+_GRACE = 2.0
+_LAST_QUERIES = 1.0  # seconds that an attempt waits for the end of its queries
 _TICK = 1.0  # seconds; stops and events wake the watch earlier
 _PROGRESS_PAUSE = 0.2  # seconds between two reports of progress
 _STDERR_TAIL = 4000  # bytes
@@ -47,7 +50,7 @@ class Stop:
 _CANCEL = Stop(ending=Ending(state=RunState.CANCELLED, reason=Reason.CANCELLED_BY_USER))
 _HAND_BACK = Stop(
     ending=Ending(
-        state=RunState.FAILED,
+        state=RunState.CANCELLED,
         reason=Reason.WORKER_LOST,
         error=RunError(name="worker_lost", message="The worker was stopped; the run starts again."),
     ),
@@ -143,6 +146,7 @@ class Supervisor:
             run,
             worker=self.holding.worker,
             ledger=self.holding.ledger,
+            lease_seconds=self._settings.lease_seconds,
             warehouse=self._warehouse,
             log=log,
         )
@@ -219,6 +223,7 @@ class Supervisor:
             elif self._stop is not None and kill_at is None:
                 log.write("attempt.stopping", reason=self._stop.ending.reason)
                 child.stop()
+                self._stop_queries()
                 kill_at = now + _GRACE
             moments = [moment for moment in (deadline, kill_at) if moment and moment > now]
             try:
@@ -237,13 +242,22 @@ class Supervisor:
         self._queries.append(query_id)
         self.holding.record_query(query_id)
 
-    def _stop_queries(self) -> None:
-        """Ends what a killed kernel left running in the warehouse."""
-        for query_id in self._queries:
-            try:
-                self._warehouse.cancel_query(query_id)
-            except OrchError as error:
-                _log.warning("query.not_stopped", extra={"query": query_id, "error": str(error)})
+    def _stop_queries(self) -> threading.Thread:
+        """Ends what the notebook left running in the warehouse, which may be slow to answer."""
+        queries = list(self._queries)
+
+        def stop() -> None:
+            for query_id in queries:
+                try:
+                    self._warehouse.cancel_query(query_id)
+                except Exception as error:  # noqa: BLE001 - the others have to be stopped as well
+                    _log.warning(
+                        "query.not_stopped", extra={"query": query_id, "error": str(error)}
+                    )
+
+        thread = threading.Thread(target=stop, name="stop-queries", daemon=True)
+        thread.start()
+        return thread
 
     def _mask(self, value: str) -> None:
         self._masker.add(value)
@@ -254,8 +268,10 @@ class Supervisor:
         self, result: dict[str, Any] | None, outputs: AttemptOutputs, folder: Path
     ) -> Ending | None:
         if self._stop is not None or result is None or result["reason"] is not None:
-            self._stop_queries()
-        if self.holding.lost:  # whoever took the run over discards what was staged
+            # Once more: an interrupted notebook may have begun another one.
+            self._stop_queries().join(_LAST_QUERIES)
+        if self.holding.lost:
+            self._discard(outputs)  # also what came after the take-over discarded the rest
             return None
         with self._lock:
             stop = self._stop
@@ -276,11 +292,14 @@ class Supervisor:
             if outputs.check_failed and error.name == "CheckFailed":
                 reason = Reason.CHECK_FAILED
             ending = Ending(state=RunState.FAILED, reason=reason, error=error)
+        self._discard(outputs)
+        return ending
+
+    def _discard(self, outputs: AttemptOutputs) -> None:
         try:
             outputs.discard()
         except OrchError as error:  # a later attempt discards it before it starts
             _log.warning("discard.failed", extra={"run_id": self._run.id, "error": str(error)})
-        return ending
 
 
 def _timed_out(timeout: float | None) -> Stop:

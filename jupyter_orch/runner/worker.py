@@ -22,7 +22,9 @@ from jupyter_orch.runner.supervisor import Supervisor
 from jupyter_orch.settings import Settings
 
 _log = logging.getLogger(__name__)
-_POLL = 0.5  # seconds between two looks into the queue
+_POLL = 0.15  # seconds between two looks for runs and for requests to cancel
+_LONGEST_POLL = 1.0  # seconds, when looks take long or lead to nothing
+_SHARE = 5  # times as long as it took waits a look for the next one
 _STALE = 30.0  # seconds without a turn of the loop: something hangs
 _AFTER_HAND_BACK = 10.0  # seconds until a stopped attempt has said so
 
@@ -59,6 +61,8 @@ class Worker:
         self._lock = threading.Lock()
         self._tasks: dict[threading.Thread, _Task] = {}
         self._stopping = threading.Event()
+        self._claiming = threading.Lock()
+        self._in_vain = 0
         self._ended = threading.Event()
         self._queue_woken = threading.Event()
         self._heart_woken = threading.Event()
@@ -78,7 +82,6 @@ class Worker:
     def wake(self) -> None:
         """Looks for new runs and for requests to cancel now instead of soon."""
         self._queue_woken.set()
-        self._heart_woken.set()
 
     @property
     def alive(self) -> bool:
@@ -93,17 +96,18 @@ class Worker:
             timeout: Seconds that running attempts get to end by themselves.
         """
         self._stopping.set()
-        self._queue_woken.set()
-        if self._loops[0].is_alive():
-            self._loops[0].join()
+        with self._claiming:  # what a claim under way has taken is among the tasks then
+            pass
         self._join_tasks(timeout)
         for task in self._held():
             task.hand_back()
         self._join_tasks(_AFTER_HAND_BACK)
         self._ended.set()
+        self._queue_woken.set()
         self._heart_woken.set()
-        if self._loops[1].is_alive():
-            self._loops[1].join()
+        for loop in self._loops:
+            if loop.is_alive():
+                loop.join()
 
     def _join_tasks(self, timeout: float) -> None:
         deadline = time.monotonic() + timeout
@@ -119,22 +123,42 @@ class Worker:
     # ------------------------------------------------------------------------- claiming
 
     def _claim_loop(self) -> None:
-        while not self._stopping.is_set():
+        while not self._ended.is_set():
             self._queue_woken.clear()
-            self._guarded("claim", self._claim)
+            began = time.monotonic()
+            self._guarded("claim", self._look)
             self._last_turn = time.monotonic()
-            self._queue_woken.wait(_POLL)
+            pause = max(_POLL * 2**self._in_vain, _SHARE * (self._last_turn - began))
+            self._queue_woken.wait(min(pause, _LONGEST_POLL))
 
-    def _claim(self) -> None:
+    def _look(self) -> None:
+        """Reads what there is to do; writes only when there is something."""
+        tasks = {task.holding.run.id: task for task in self._held()}
+        room = len(tasks) < self._settings.worker_slots and not self._stopping.is_set()
+        news = self._ledger.news(self.name, list(tasks), room=room)
+        for run_id in news.cancelled:
+            if run_id in tasks:
+                tasks[run_id].cancel()
+        begun = 0
+        with self._claiming:
+            if news.claimable and not self._stopping.is_set():
+                begun = self._claim()
+        # Others were faster, or there is a run that this code cannot read.
+        self._in_vain = min(self._in_vain + 1, 10) if news.claimable and not begun else 0
+
+    def _claim(self) -> int:
+        """Takes what there is room for; answers how many."""
         lease = self._settings.lease_seconds
-        for run, staged in self._ledger.claim_publications(
+        publications = self._ledger.claim_publications(
             self.name, limit=self._free(), lease_seconds=lease
-        ):
+        )
+        for run, staged in publications:
             self._begin(_Publication(self, run, staged))
-        free = self._free()
-        if free <= 0:
-            return
-        for run in self._ledger.claim_runs(self.name, limit=free, lease_seconds=lease):
+        room = self._free()
+        if room <= 0:
+            return len(publications)
+        runs = self._ledger.claim_runs(self.name, limit=room, lease_seconds=lease)
+        for run in runs:
             _log.info("run.claimed", extra={"run_id": run.id, "attempt": run.attempt})
             self._begin(
                 Supervisor(
@@ -146,6 +170,7 @@ class Worker:
                     settings=self._settings,
                 )
             )
+        return len(publications) + len(runs)
 
     def _free(self) -> int:
         return self._settings.worker_slots - len(self._held())
@@ -190,19 +215,15 @@ class Worker:
         asked = time.monotonic()
         tasks = {(task.holding.run.id, task.holding.run.attempt): task for task in self._held()}
         self._ledger.beat(self._info(len(tasks)))
-        kept = {}
+        kept = set()
         if tasks:
-            kept = {
-                held.run_id: held
-                for held in self._ledger.heartbeat(self.name, list(tasks), lease_seconds=lease)
-            }
+            held = self._ledger.heartbeat(self.name, list(tasks), lease_seconds=lease)
+            kept = {each.run_id for each in held}
         self._renewed = asked
         for (run_id, _), task in tasks.items():
             if run_id not in kept:
                 _log.warning("lease.lost", extra={"run_id": run_id})
                 task.abandon()
-            elif kept[run_id].cancel_requested:
-                task.cancel()
         self._ledger.reap()
 
     def _give_up_old_leases(self) -> None:

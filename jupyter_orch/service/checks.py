@@ -1,6 +1,6 @@
 """Everything that can be wrong with a job, found at once and before anything is stored."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -52,6 +52,7 @@ def check_spec(
     root: Path | None,
     now: datetime,
     earlier: JobSpec | None = None,
+    pools: Collection[str] = ("default",),
 ) -> CheckedSpec:
     """The spec as it is stored: absolute path, trigger ids, canonical parameters.
 
@@ -64,6 +65,7 @@ def check_spec(
     problems = _Problems()
     _check_texts(spec, problems)
     problems.found.extend(policies.problems(spec.policies))
+    _check_pool(spec.policies.pool, pools, problems)
     known = {trigger.id: trigger for trigger in earlier.triggers} if earlier else {}
     spec = replace(spec, name=spec.name.strip(), triggers=_named(spec.triggers, known, now))
     _check_times(spec.triggers, known, now, problems)
@@ -117,6 +119,16 @@ def _check_texts(spec: JobSpec, problems: _Problems) -> None:
     if len(spec.description) > LONGEST_DESCRIPTION:
         problems.refuse(
             "description", f"A description has at most {LONGEST_DESCRIPTION} characters."
+        )
+
+
+def _check_pool(name: str, pools: Collection[str], problems: _Problems) -> None:
+    if name not in pools:
+        known = ", ".join(sorted(pools))
+        problems.refuse(
+            "policies.pool",
+            f"There is no pool {name!r}.",
+            f"Pools are {known}. `jupyter orch pools set` makes another one.",
         )
 
 

@@ -55,7 +55,7 @@ class Jobs:
         """
         require(actor, "write")
         now = self._clock.now()
-        checked = check_spec(spec, self._notebooks, root=root, now=now)
+        checked = check_spec(spec, self._notebooks, root=root, now=now, pools=self._pools(actor))
         sha256 = self._artifacts.put_notebook(checked.content)
         job = Job(
             id=_id_of(actor, idempotency_key) if idempotency_key else JobId(new_id()),
@@ -104,7 +104,10 @@ class Jobs:
         require(actor, "write")
         job = self._store.get_job(actor.team, key)
         now = self._clock.now()
-        checked = check_spec(spec, self._notebooks, root=root, now=now, earlier=job.spec)
+        pools = self._pools(actor)
+        checked = check_spec(
+            spec, self._notebooks, root=root, now=now, earlier=job.spec, pools=pools
+        )
         sha256 = self._artifacts.put_notebook(checked.content)
         saved = self._store.update_job(
             job.id,
@@ -216,6 +219,10 @@ class Jobs:
         )
         self._worker.wake()
         return run
+
+    def _pools(self, actor: Actor) -> frozenset[str]:
+        """Names of the pools that a job may name."""
+        return frozenset(pool.name for pool in self._store.pools(actor.team))
 
 
 def _next_due(spec: JobSpec, now: datetime) -> dict[str, datetime | None]:

@@ -3,18 +3,19 @@
 from jupyter_orch.ports import Artifacts, Clock, Store, Warehouse
 from jupyter_orch.service.jobs import Jobs
 from jupyter_orch.service.notebooks import Notebooks
+from jupyter_orch.service.pools import Pools
 from jupyter_orch.service.runs import Runs
 from jupyter_orch.service.system import System
 from jupyter_orch.service.tables import Tables
 from jupyter_orch.service.threads import Chores, Timer, Worker
-
-DRAIN_SECONDS = 20.0  # that running attempts get when the service is asked to stop
 
 
 class Service:
     """Everything that can be asked of jupyter_orch, by noun.
 
     `ledger` is the side for workers elsewhere. Every use case may be called from any thread.
+    `drain_seconds` is what running attempts get when the service is closed; those that take longer
+    go back to the queue.
     """
 
     def __init__(
@@ -28,14 +29,17 @@ class Service:
         chores: Chores,
         notebooks: Notebooks,
         clock: Clock,
+        drain_seconds: float,
     ) -> None:
         self._store = store
+        self._drain_seconds = drain_seconds
         self._timer = timer
         self._worker = worker
         self._chores = chores
         self.ledger = store
         self.notebooks = notebooks
         self.jobs = Jobs(store, artifacts, notebooks, clock, timer=timer, worker=worker)
+        self.pools = Pools(store, worker=worker)
         self.runs = Runs(store, artifacts, notebooks, clock, worker=worker)
         self.tables = Tables(warehouse, lambda table: store.note_change("table", table))
         self.system = System(store, warehouse, notebooks, clock, timer=timer, worker=worker)
@@ -50,7 +54,7 @@ class Service:
         """Stops firing, lets attempts end for a while, and closes the database."""
         try:
             self._timer.stop()
-            self._worker.stop(DRAIN_SECONDS)
+            self._worker.stop(self._drain_seconds)
             self._chores.stop()
         finally:
             self._store.close()

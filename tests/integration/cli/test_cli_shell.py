@@ -43,6 +43,27 @@ def test_job_runs_and_its_table_has_versions(served, report) -> None:
     assert [item["name"] for item in (served.json("tables")["items"])] == ["analytics.x"]
 
 
+def test_pools_limit_jobs_that_name_them(served, report) -> None:
+    """Made, listed, named by a job and removed; a wrong number is bad input."""
+    assert served.json("pools", "set", "trino/x:1", "3")["slots"] == 3
+    assert "trino/x:1" in served.shell("pools").stdout
+    said = served.shell(
+        "schedule", "report.ipynb", "--name", "pooled", "--pool", "trino/x:1", "--priority", "7"
+    )
+    assert said.returncode == 0, said.stderr
+    policies = served.json("show", "pooled")["job"]["spec"]["policies"]
+    assert (policies["pool"], policies["priority"]) == ("trino/x:1", 7)
+    assert served.json("pools", "set", "trino/x:1", "none")["slots"] is None
+    assert served.shell("pools", "set", "trino/x:1", "many").returncode == 2
+    assert served.shell("pools", "set", "trino/x:1", "100001").returncode == 2
+    unknown = served.shell("schedule", "report.ipynb", "--name", "q", "--pool", "nowhere")
+    assert unknown.returncode == 2
+    assert "policies.pool" in unknown.stderr
+    assert served.shell("pools", "delete", "trino/x:1").returncode == 0
+    assert [item["name"] for item in served.json("pools")["items"]] == ["default"]
+    assert served.shell("delete", "pooled", "--yes").returncode == 0
+
+
 def test_rolling_back_asks_first(served) -> None:
     """Without a yes nothing changes."""
     before = served.json("versions", "analytics.x")["items"]
