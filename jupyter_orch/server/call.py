@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from jupyter_orch.domain.errors import BadInput
-from jupyter_orch.domain.model import Actor, JobSpec
+from jupyter_orch.domain.model import Actor, JobSpec, RunKind
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.wire import load
+
+KINDS: tuple[RunKind, ...] = get_args(RunKind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,22 @@ class Call:
                 field="state",
                 hint=f"States are {', '.join(RunState)}.",
             ) from None
+
+    def kind(self) -> RunKind | None:
+        """The kind that a listing of runs is limited to.
+
+        Raises:
+            BadInput: There is no such kind.
+        """
+        value = self.one("kind")
+        for kind in KINDS:
+            if value == kind:
+                return kind
+        if value is None:
+            return None
+        raise BadInput(
+            f"There is no kind {value}.", field="kind", hint=f"Kinds are {', '.join(KINDS)}."
+        )
 
     def load(self, kind: Any) -> Any:
         """The body as a value of this type; no body is an empty one.

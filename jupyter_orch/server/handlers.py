@@ -22,7 +22,8 @@ from jupyter_orch.domain.model import Actor, Job, JobSummary
 from jupyter_orch.server.call import Call
 from jupyter_orch.server.openapi import describe
 from jupyter_orch.server.problems import ProblemHandler
-from jupyter_orch.server.routes import BASE, ROUTES, Route
+from jupyter_orch.server.route import Route
+from jupyter_orch.server.routes import BASE, ROUTES
 from jupyter_orch.service import Service
 from jupyter_orch.wire import dump_bytes
 

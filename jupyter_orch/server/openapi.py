@@ -6,7 +6,8 @@ from typing import Any, get_origin
 
 from jupyter_orch._version import __version__
 from jupyter_orch.server import bodies
-from jupyter_orch.server.routes import BASE, Route
+from jupyter_orch.server.route import Route
+from jupyter_orch.server.routes import BASE
 from jupyter_orch.wire import json_schema
 
 _REFERENCE = "#/components/schemas/{model}"

@@ -1,44 +1,19 @@
 """Every route of the REST API as one table: the server and its description are made of it."""
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from jupyter_orch.domain.ids import RunId
+from jupyter_orch.domain.ids import BackfillId, RunId
 from jupyter_orch.domain.model import Job, JobSpec, JobSummary, Page, Run
 from jupyter_orch.domain.outputs import TableVersion
 from jupyter_orch.server import bodies
 from jupyter_orch.server.call import Call
 from jupyter_orch.server.ledger import call_ledger
+from jupyter_orch.server.route import Route
+from jupyter_orch.server.routes_backfills import BACKFILL_ROUTES
 from jupyter_orch.service import Service
 from jupyter_orch.wire import load
 
 BASE = "/jupyter-orch/api/v1"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Route:
-    """One verb on one path."""
-
-    method: str
-    #: With at most one `{name}`, which takes everything up to `/` or `:`.
-    path: str
-    does: Callable[[Service, Call], Any]
-    summary: str
-    #: Type of the answer; absent: no content.
-    answer: Any = None
-    body: Any = None
-    #: Names of query arguments.
-    query: tuple[str, ...] = ()
-    status: int = 200
-    #: Whether `wait=<seconds>` may hold the answer back until something changed.
-    waits: bool = False
-
-    @property
-    def pattern(self) -> str:
-        """The path as a regular expression."""
-        return re.sub(r"\\\{\w+\\\}", "([^/:]+)", re.escape(self.path))
 
 
 def _inspect(service: Service, call: Call) -> Any:
@@ -89,6 +64,8 @@ def _list_runs(service: Service, call: Call) -> Any:
     return service.runs.list(
         call.actor,
         job=call.one("job"),
+        backfill=BackfillId(backfill) if (backfill := call.one("backfill")) else None,
+        kind=call.kind(),
         states=call.states(),
         search=call.one("search") or "",
         cursor=call.one("cursor"),
@@ -241,7 +218,7 @@ ROUTES = (
         path="/runs",
         does=_list_runs,
         summary="Runs, newest first",
-        query=("job", "state", "search", *_PAGE),
+        query=("job", "backfill", "kind", "state", "search", *_PAGE),
         answer=Page[Run],
     ),
     Route(
@@ -331,4 +308,5 @@ ROUTES = (
         body=dict[str, Any],
         answer=Any,
     ),
+    *BACKFILL_ROUTES,
 )
