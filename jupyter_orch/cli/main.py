@@ -3,6 +3,7 @@
 import click
 
 from jupyter_orch._version import __version__
+from jupyter_orch.cli.backfill import backfill, backfills
 from jupyter_orch.cli.common import Group
 from jupyter_orch.cli.doctor import doctor
 from jupyter_orch.cli.jobs import delete, jobs, pause, resume, run, schedule, show
@@ -38,6 +39,8 @@ for _command in (
     logs,
     rerun,
     cancel,
+    backfill,
+    backfills,
     tables,
     versions,
     rollback,

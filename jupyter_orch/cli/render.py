@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.markup import escape
@@ -48,6 +49,11 @@ def local(text: str) -> str:
     """An instant on the clock that it names, with its distance from UTC."""
     at = datetime.fromisoformat(text)
     return at.strftime("%a %Y-%m-%d %H:%M:%S %z" if at.second else "%a %Y-%m-%d %H:%M %z")
+
+
+def there(text: str, zone: str) -> str:
+    """An instant on the clock of a time zone."""
+    return local(datetime.fromisoformat(text).astimezone(ZoneInfo(zone)).isoformat())
 
 
 def until(text: str | None) -> str:
@@ -124,6 +130,7 @@ __all__ = [
     "more",
     "span",
     "state",
+    "there",
     "until",
     "values",
 ]

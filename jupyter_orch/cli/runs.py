@@ -1,6 +1,6 @@
 """Commands about runs."""
 
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import click
 
@@ -14,7 +14,10 @@ from jupyter_orch.cli.common import (
     typed,
 )
 from jupyter_orch.cli.follow import follow
+from jupyter_orch.client import Client
+from jupyter_orch.domain.errors import NotFound
 from jupyter_orch.domain.ids import new_id
+from jupyter_orch.domain.model import RunKind
 from jupyter_orch.domain.states import RunState
 
 
@@ -27,14 +30,25 @@ from jupyter_orch.domain.states import RunState
     type=click.Choice([state.value for state in RunState]),
     help="Only runs in this state; may be given several times.",
 )
+@click.option("--kind", type=click.Choice(get_args(RunKind)), help="Only runs of this kind.")
+@click.option("--backfill", help="Only runs of the backfill with this id.")
 @page_options
 @json_option
 def runs(
-    job: str | None, *, states: tuple[str, ...], limit: int, cursor: str | None, as_json: bool
+    job: str | None,
+    *,
+    states: tuple[str, ...],
+    kind: str | None,
+    backfill: str | None,
+    limit: int,
+    cursor: str | None,
+    as_json: bool,
 ) -> None:
     """List runs, newest first; of JOB when it is given."""
     with open_client() as client:
-        page = client.runs(job, states=states, limit=limit, cursor=cursor)
+        page = client.runs(
+            job, states=states, kind=kind, backfill=backfill, limit=limit, cursor=cursor
+        )
     if as_json:
         print_json(page)
         return
@@ -107,10 +121,24 @@ def rerun(
 
 
 @click.command(epilog="Example: jupyter orch cancel 01j9zq6y3v8m5r2k7t4w1x0abc")
-@click.argument("run_id", metavar="RUN")
-def cancel(run_id: str) -> None:
-    """End RUN: at once when it is queued, else as soon as its worker stops it."""
+@click.argument("key", metavar="RUN|BACKFILL")
+def cancel(key: str) -> None:
+    """End a run or a whole backfill, given its id.
+
+    What is queued ends at once, and what is running as soon as its worker stops it.
+    """
     with open_client() as client:
-        run = client.cancel(run_id)
-    asked = "" if run["state"] == "cancelled" else ": asked to stop"
-    render.console().print(f"{render.state(run['state'])}{asked}")
+        try:
+            ended = client.cancel(key)
+        except NotFound:
+            ended = _cancel_backfill(client, key)
+    counts = ended.get("counts", {ended["state"]: 1})
+    asked = ": asked to stop" if counts.get("running") or counts.get("publishing") else ""
+    render.console().print(f"{render.state(ended['state'])}{asked}")
+
+
+def _cancel_backfill(client: Client, key: str) -> dict[str, Any]:
+    try:
+        return client.cancel_backfill(key)
+    except NotFound:
+        raise NotFound(f"There is no run and no backfill {key}.") from None

@@ -129,6 +129,8 @@ class Client:
         self,
         job: str | None = None,
         *,
+        backfill: str | None = None,
+        kind: str | None = None,
         states: Sequence[str] = (),
         search: str = "",
         cursor: str | None = None,
@@ -137,6 +139,8 @@ class Client:
         """A page of runs, newest first; `job` is an id or a name."""
         query = {
             "job": job,
+            "backfill": backfill,
+            "kind": kind,
             "state": list(states),
             "search": search,
             "cursor": cursor,
@@ -173,6 +177,42 @@ class Client:
     def log(self, run_id: str, *, attempt: int | None = None) -> dict[str, Any]:
         """The end of a run's log."""
         return self._get(f"/runs/{_part(run_id)}/log", {"attempt": attempt})
+
+    # ---------------------------------------------------------------- backfills
+
+    def plan_backfill(self, job: str, first: str, last: str, **options: Any) -> dict[str, Any]:
+        """What a backfill of a job's due instants from `first` to `last` would do.
+
+        Args:
+            job: Id or name of the job.
+            first: ISO 8601 with an offset.
+            last: The same; included.
+            **options: `trigger`, `only`, `newest_first`, `concurrency`, `priority`, `parameters`,
+                `latest_notebook` and `confirm`, as the REST API has them.
+        """
+        body = {"job": job, "first": first, "last": last, **options}
+        return self._send("POST", "/backfills:plan", body)
+
+    def create_backfill(
+        self, job: str, first: str, last: str, *, idempotency_key: str | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """Begins a backfill; the options are those of `plan_backfill`."""
+        body = {"job": job, "first": first, "last": last, **options}
+        return self._send("POST", "/backfills", body, idempotency_key=idempotency_key)
+
+    def backfills(
+        self, job: str | None = None, *, cursor: str | None = None, limit: int | None = None
+    ) -> dict[str, Any]:
+        """A page of backfills, newest first; `job` is an id or a name."""
+        return self._get("/backfills", {"job": job, "cursor": cursor, "limit": limit})
+
+    def backfill(self, backfill_id: str) -> dict[str, Any]:
+        """One backfill, its runs counted by state."""
+        return self._get(f"/backfills/{_part(backfill_id)}")
+
+    def cancel_backfill(self, backfill_id: str) -> dict[str, Any]:
+        """Ends a backfill with all of its runs."""
+        return self._send("POST", f"/backfills/{_part(backfill_id)}:cancel")
 
     # ---------------------------------------------------------------- tables
 

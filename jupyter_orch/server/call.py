@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from jupyter_orch.domain.errors import BadInput
-from jupyter_orch.domain.model import Actor, JobListState, JobSpec
+from jupyter_orch.domain.model import Actor, JobListState, JobSpec, RunKind
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.wire import load
+
+KINDS: tuple[RunKind, ...] = get_args(RunKind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +77,22 @@ class Call:
             f"There is no state {value!r} of jobs.",
             field="state",
             hint=f"States are {', '.join(get_args(JobListState))}.",
+        )
+
+    def kind(self) -> RunKind | None:
+        """The kind that a listing of runs is limited to.
+
+        Raises:
+            BadInput: There is no such kind.
+        """
+        value = self.one("kind")
+        for kind in KINDS:
+            if value == kind:
+                return kind
+        if value is None:
+            return None
+        raise BadInput(
+            f"There is no kind {value}.", field="kind", hint=f"Kinds are {', '.join(KINDS)}."
         )
 
     def load(self, kind: Any) -> Any:

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from jupyter_orch.domain.ids import RunId
+from jupyter_orch.domain.ids import BackfillId, RunId
 from jupyter_orch.domain.model import Job, JobSpec, JobSummary, Page, Run
 from jupyter_orch.domain.outputs import TableInfo, TableVersion
 from jupyter_orch.server import bodies
 from jupyter_orch.server.call import Call
 from jupyter_orch.server.ledger import call_ledger
 from jupyter_orch.server.route import Route
+from jupyter_orch.server.routes_backfills import BACKFILL_ROUTES
 from jupyter_orch.server.routes_pools import POOL_ROUTES
 from jupyter_orch.service import Service
 from jupyter_orch.wire import load
@@ -65,6 +66,8 @@ def _list_runs(service: Service, call: Call) -> Any:
     return service.runs.list(
         call.actor,
         job=call.one("job"),
+        backfill=BackfillId(backfill) if (backfill := call.one("backfill")) else None,
+        kind=call.kind(),
         states=call.states(),
         search=call.one("search") or "",
         cursor=call.one("cursor"),
@@ -221,7 +224,7 @@ ROUTES = (
         path="/runs",
         does=_list_runs,
         summary="Runs, newest first",
-        query=("job", "state", "search", *_PAGE),
+        query=("job", "backfill", "kind", "state", "search", *_PAGE),
         answer=Page[Run],
     ),
     Route(
@@ -313,4 +316,5 @@ ROUTES = (
         body=dict[str, Any],
         answer=Any,
     ),
+    *BACKFILL_ROUTES,
 )

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from jupyter_orch.domain.errors import NotFound, OrchError
-from jupyter_orch.domain.ids import RunId, new_id
-from jupyter_orch.domain.model import Actor, Job, Json, Page, Run
+from jupyter_orch.domain.ids import BackfillId, RunId, new_id
+from jupyter_orch.domain.model import Actor, Job, Json, Page, Run, RunKind
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.ports import Artifacts, Clock, Store
 from jupyter_orch.service.checks import check_parameters, with_defaults
@@ -42,6 +42,8 @@ class Runs:
         actor: Actor,
         *,
         job: str | None = None,
+        backfill: BackfillId | None = None,
+        kind: RunKind | None = None,
         states: Sequence[RunState] = (),
         search: str = "",
         cursor: str | None = None,
@@ -53,6 +55,8 @@ class Runs:
         return self._store.list_runs(
             actor.team,
             job_id=job_id,
+            backfill_id=backfill,
+            kind=kind,
             states=states,
             search=search,
             cursor=cursor,
@@ -189,6 +193,7 @@ class Runs:
 def _unstarted(run: Run) -> Run:
     return replace(
         run,
+        backfill_id=None,  # which has its own count of runs, and may be over
         state=RunState.QUEUED,
         reason=None,
         error=None,

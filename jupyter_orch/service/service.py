@@ -1,6 +1,7 @@
 """The use cases put together, and the life of the threads behind them."""
 
 from jupyter_orch.ports import Artifacts, Clock, Store, Warehouse
+from jupyter_orch.service.backfills import Backfills
 from jupyter_orch.service.jobs import Jobs
 from jupyter_orch.service.notebooks import Notebooks
 from jupyter_orch.service.pools import Pools
@@ -41,6 +42,7 @@ class Service:
         self.jobs = Jobs(store, artifacts, notebooks, clock, timer=timer, worker=worker)
         self.pools = Pools(store, worker=worker)
         self.runs = Runs(store, artifacts, notebooks, clock, worker=worker)
+        self.backfills = Backfills(store, notebooks, clock, worker=worker)
         self.tables = Tables(warehouse, lambda table: store.note_change("table", table))
         self.system = System(store, warehouse, notebooks, clock, timer=timer, worker=worker)
 
