@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from jupyter_orch.domain.errors import Unavailable
 from jupyter_orch.domain.ids import DEFAULT_TEAM
 from jupyter_orch.domain.model import Job
-from jupyter_orch.ports import Artifacts, Ledger, Store, Warehouse
+from jupyter_orch.ports import Artifacts, Clock, Courier, Ledger, Store, Warehouse
 from jupyter_orch.service import Service
 from jupyter_orch.service.notebooks import Notebooks
 from jupyter_orch.service.threads import ROLES, Elsewhere, Role
@@ -42,6 +42,7 @@ def open_service(
     Raises:
         Unavailable: The database or the catalog cannot be opened.
     """
+    from jupyter_orch.notify import SettingsCourier
     from jupyter_orch.runner.worker import Worker
     from jupyter_orch.scheduler.chores import Chores
     from jupyter_orch.scheduler.timer import Timer
@@ -52,26 +53,33 @@ def open_service(
         artifacts = _open_artifacts(settings)
         warehouse = _open_warehouse(settings)
         notebooks = Notebooks(artifacts, settings.notebook_roots or roots)
+        courier = SettingsCourier(settings.notify)
         schedules = "scheduler" in roles
+        chores = _chores(store, courier, clock) if schedules else []
         return Service(
             store,
             artifacts,
             warehouse,
             Timer(store, notebooks.freeze, clock) if schedules else Elsewhere(),
             Worker(store, artifacts, warehouse, settings) if "worker" in roles else Elsewhere(),
-            chores=Chores(_chores(store)) if schedules else Elsewhere(),
+            chores=Chores(chores) if schedules else Elsewhere(),
             notebooks=notebooks,
             clock=clock,
+            courier=courier,
         )
     except BaseException:
         store.close()
         raise
 
 
-def _chores(store: Store) -> "list[Chore]":
+def _chores(store: Store, courier: Courier, clock: Clock) -> "list[Chore]":
+    from jupyter_orch.notify import Notifier
     from jupyter_orch.scheduler.chores import Chore
 
-    return [Chore(name="reap", every_seconds=2, do=store.reap)]
+    return [
+        Chore(name="reap", every_seconds=2, do=store.reap),
+        Chore(name="notify", every_seconds=2, do=Notifier(store, courier, clock).do),
+    ]
 
 
 @dataclass(frozen=True)

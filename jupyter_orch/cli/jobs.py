@@ -16,6 +16,7 @@ from jupyter_orch.cli.common import (
     typed,
 )
 from jupyter_orch.cli.follow import follow
+from jupyter_orch.cli.notify import notifications_of, notify_option
 from jupyter_orch.client import Client
 from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.domain.ids import new_id
@@ -41,6 +42,7 @@ _SPAN = re.compile(r"([1-9][0-9]*)\s*([smhd])")
 @click.option("--overlap", type=click.Choice(["queue", "skip", "parallel"]), default="queue")
 @click.option("--catch-up", type=click.Choice(["none", "latest", "all"]), default="latest")
 @click.option("--description", default="", help="What the job is for.")
+@notify_option
 @json_option
 def schedule(
     notebook: Path,
@@ -58,6 +60,7 @@ def schedule(
     overlap: str,
     catch_up: str,
     description: str,
+    told: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Schedule NOTEBOOK as a job.
@@ -80,6 +83,7 @@ def schedule(
                 "overlap": overlap,
                 "catch_up": catch_up,
             },
+            "notifications": notifications_of(told),
             "description": description,
         }
         job = client.create_job(spec, idempotency_key=new_id())

@@ -6,6 +6,7 @@ from jupyter_orch._version import __version__
 from jupyter_orch.cli.common import Group
 from jupyter_orch.cli.doctor import doctor
 from jupyter_orch.cli.jobs import delete, jobs, pause, resume, run, schedule, show
+from jupyter_orch.cli.notify import notify_test
 from jupyter_orch.cli.process import down, status, up
 from jupyter_orch.cli.runs import cancel, logs, rerun, runs
 from jupyter_orch.cli.tables import rollback, tables, versions
@@ -37,6 +38,7 @@ for _command in (
     logs,
     rerun,
     cancel,
+    notify_test,
     tables,
     versions,
     rollback,

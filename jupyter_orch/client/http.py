@@ -187,6 +187,16 @@ class Client:
         """Makes an older version the one that readers see."""
         return self._send("POST", f"/tables/{_part(table)}:rollback", {"version": version})
 
+    # ---------------------------------------------------------------- channels
+
+    def channels(self) -> dict[str, Any]:
+        """Whom jobs may tell: names of channels, and whether e-mail is sent."""
+        return self._get("/channels")
+
+    def test_channel(self, target: str) -> None:
+        """Sends a test message to an address or to `channel:<name>`."""
+        self._send("POST", "/channels:test", {"target": target})
+
     # ---------------------------------------------------------------- the installation
 
     def inspect(self, path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -1,8 +1,5 @@
 """Every route of the REST API as one table: the server and its description are made of it."""
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from jupyter_orch.domain.ids import RunId
@@ -11,34 +8,10 @@ from jupyter_orch.domain.outputs import TableVersion
 from jupyter_orch.server import bodies
 from jupyter_orch.server.call import Call
 from jupyter_orch.server.ledger import call_ledger
+from jupyter_orch.server.route import BASE, Route
+from jupyter_orch.server.routes_notify import NOTIFY_ROUTES
 from jupyter_orch.service import Service
 from jupyter_orch.wire import load
-
-BASE = "/jupyter-orch/api/v1"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Route:
-    """One verb on one path."""
-
-    method: str
-    #: With at most one `{name}`, which takes everything up to `/` or `:`.
-    path: str
-    does: Callable[[Service, Call], Any]
-    summary: str
-    #: Type of the answer; absent: no content.
-    answer: Any = None
-    body: Any = None
-    #: Names of query arguments.
-    query: tuple[str, ...] = ()
-    status: int = 200
-    #: Whether `wait=<seconds>` may hold the answer back until something changed.
-    waits: bool = False
-
-    @property
-    def pattern(self) -> str:
-        """The path as a regular expression."""
-        return re.sub(r"\\\{\w+\\\}", "([^/:]+)", re.escape(self.path))
 
 
 def _inspect(service: Service, call: Call) -> Any:
@@ -134,6 +107,7 @@ def _changes(service: Service, call: Call) -> Any:
     return service.system.changes(call.actor, after=call.number("after") or 0)
 
 
+__all__ = ["BASE", "ROUTES", "Route"]
 _PAGE = ("cursor", "limit")
 
 ROUTES = (
@@ -331,4 +305,5 @@ ROUTES = (
         body=dict[str, Any],
         answer=Any,
     ),
+    *NOTIFY_ROUTES,
 )

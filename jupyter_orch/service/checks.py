@@ -11,8 +11,10 @@ from jupyter_orch.domain import parameters, schedule
 from jupyter_orch.domain.errors import BadFields, BadInput
 from jupyter_orch.domain.model import JobSpec, Json, Policies, Trigger
 from jupyter_orch.domain.parameters import NotebookFacts
+from jupyter_orch.ports import Courier
 from jupyter_orch.service.kernels import check_kernel
 from jupyter_orch.service.notebooks import Notebooks, facts_of
+from jupyter_orch.service.notifications import check_notifications
 
 LONGEST_NAME = 200  # characters
 LONGEST_DESCRIPTION = 10_000  # characters
@@ -46,7 +48,7 @@ class _Problems:
 
 
 def check_spec(
-    spec: JobSpec, notebooks: Notebooks, *, root: Path | None, now: datetime
+    spec: JobSpec, notebooks: Notebooks, courier: Courier, *, root: Path | None, now: datetime
 ) -> CheckedSpec:
     """The spec as it is stored: absolute path, trigger ids, canonical parameters.
 
@@ -56,6 +58,8 @@ def check_spec(
     problems = _Problems()
     _check_texts(spec, problems)
     _check_policies(spec.policies, problems)
+    with problems.collecting():
+        check_notifications(spec.notifications, courier)
     spec = replace(spec, name=spec.name.strip(), triggers=_named(spec.triggers, now))
     _check_times(spec.triggers, problems)
     content = b""

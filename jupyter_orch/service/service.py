@@ -1,8 +1,9 @@
 """The use cases put together, and the life of the threads behind them."""
 
-from jupyter_orch.ports import Artifacts, Clock, Store, Warehouse
+from jupyter_orch.ports import Artifacts, Clock, Courier, Store, Warehouse
 from jupyter_orch.service.jobs import Jobs
 from jupyter_orch.service.notebooks import Notebooks
+from jupyter_orch.service.notifications import Notifications
 from jupyter_orch.service.runs import Runs
 from jupyter_orch.service.system import System
 from jupyter_orch.service.tables import Tables
@@ -28,6 +29,7 @@ class Service:
         chores: Chores,
         notebooks: Notebooks,
         clock: Clock,
+        courier: Courier,
     ) -> None:
         self._store = store
         self._timer = timer
@@ -35,7 +37,10 @@ class Service:
         self._chores = chores
         self.ledger = store
         self.notebooks = notebooks
-        self.jobs = Jobs(store, artifacts, notebooks, clock, timer=timer, worker=worker)
+        self.notifications = Notifications(courier)
+        self.jobs = Jobs(
+            store, artifacts, notebooks, clock, courier=courier, timer=timer, worker=worker
+        )
         self.runs = Runs(store, artifacts, notebooks, clock, worker=worker)
         self.tables = Tables(warehouse, lambda table: store.note_change("table", table))
         self.system = System(store, warehouse, notebooks, clock, timer=timer, worker=worker)
