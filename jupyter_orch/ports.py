@@ -603,3 +603,28 @@ class Artifacts(Protocol):
         With `last` at most that many bytes, from the end.
         """
         ...
+
+
+# --------------------------------------------------------------------------- people
+
+
+class Courier(Protocol):
+    """Brings messages to people."""
+
+    @property
+    def mails(self) -> bool:
+        """Whether it has a server for e-mail."""
+        ...
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels that it knows."""
+        ...
+
+    def deliver(self, target: str, notices: Sequence[Notice]) -> None:
+        """Sends one message about all of the notices; about none: a test.
+
+        Raises:
+            OrchError: It did not arrive, and why. No secret is in the words.
+        """
+        ...

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from jupyter_orch.domain.errors import Unavailable
 from jupyter_orch.domain.ids import DEFAULT_TEAM
 from jupyter_orch.domain.model import Job
-from jupyter_orch.ports import Artifacts, Ledger, Store, Warehouse
+from jupyter_orch.ports import Artifacts, Clock, Courier, Ledger, Store, Warehouse
 from jupyter_orch.service import Service
 from jupyter_orch.service.notebooks import Notebooks
 from jupyter_orch.service.threads import ROLES, Elsewhere, Role
@@ -42,6 +42,7 @@ def open_service(
     Raises:
         Unavailable: The database or the catalog cannot be opened.
     """
+    from jupyter_orch.notify import SettingsCourier
     from jupyter_orch.runner.worker import Worker
     from jupyter_orch.scheduler.chores import Chores
     from jupyter_orch.scheduler.timer import Timer
@@ -52,9 +53,11 @@ def open_service(
         artifacts = _open_artifacts(settings)
         warehouse = _open_warehouse(settings)
         notebooks = Notebooks(artifacts, settings.notebook_roots or roots)
+        courier = SettingsCourier(settings.notify)
         schedules = "scheduler" in roles
         works = "worker" in roles
         worker = Worker(store, artifacts, warehouse, settings) if works else Elsewhere()
+        chores = _chores(store, notebooks, courier, clock) if schedules else []
         return Service(
             store,
             artifacts,
@@ -62,9 +65,10 @@ def open_service(
             # The worker beside the timer need not look for what has just been made.
             Timer(store, notebooks.freeze, clock, fired=worker.wake) if schedules else Elsewhere(),
             worker,
-            chores=Chores(_chores(store, notebooks)) if schedules else Elsewhere(),
+            chores=Chores(chores) if schedules else Elsewhere(),
             notebooks=notebooks,
             clock=clock,
+            courier=courier,
             drain_seconds=settings.drain_seconds,
         )
     except BaseException:
@@ -72,7 +76,8 @@ def open_service(
         raise
 
 
-def _chores(store: Store, notebooks: Notebooks) -> "list[Chore]":
+def _chores(store: Store, notebooks: Notebooks, courier: Courier, clock: Clock) -> "list[Chore]":
+    from jupyter_orch.notify import Notifier
     from jupyter_orch.scheduler.backfill import Feeder
     from jupyter_orch.scheduler.chores import Chore
 
@@ -80,6 +85,7 @@ def _chores(store: Store, notebooks: Notebooks) -> "list[Chore]":
         Chore(name="reap", every_seconds=2, do=store.reap),
         Chore(name="sweep", every_seconds=1, do=store.sweep_queue),
         Chore(name="backfill", every_seconds=1, do=Feeder(store, notebooks.freeze).feed),
+        Chore(name="notify", every_seconds=2, do=Notifier(store, courier, clock).do),
     ]
 
 

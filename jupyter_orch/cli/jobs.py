@@ -15,6 +15,7 @@ from jupyter_orch.cli.common import (
     typed,
 )
 from jupyter_orch.cli.follow import follow
+from jupyter_orch.cli.notify import notifications_of, notify_option
 from jupyter_orch.cli.triggers import trigger_options, triggers_of
 from jupyter_orch.client import Client
 from jupyter_orch.domain.ids import new_id
@@ -40,6 +41,7 @@ from jupyter_orch.domain.model import JobListState, Overlap
 @click.option("--priority", type=int, default=0, help="Higher ones are taken first.")
 @click.option("--catch-up", type=click.Choice(["none", "latest", "all"]), default="latest")
 @click.option("--description", default="", help="What the job is for.")
+@notify_option
 @json_option
 def schedule(
     notebook: Path,
@@ -66,6 +68,7 @@ def schedule(
     priority: int,
     catch_up: str,
     description: str,
+    told: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Schedule NOTEBOOK as a job.
@@ -103,6 +106,7 @@ def schedule(
                 "priority": priority,
                 "catch_up": catch_up,
             },
+            "notifications": notifications_of(told),
             "description": description,
         }
         job = client.create_job(spec, idempotency_key=new_id())

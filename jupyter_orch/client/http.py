@@ -248,6 +248,16 @@ class Client:
         """Removes the limit of a pool."""
         self._send("DELETE", f"/pools/{_part(name)}")
 
+    # ---------------------------------------------------------------- channels
+
+    def channels(self) -> dict[str, Any]:
+        """Whom jobs may tell: names of channels, and whether e-mail is sent."""
+        return self._get("/channels")
+
+    def test_channel(self, target: str) -> None:
+        """Sends a test message to an address or to `channel:<name>`."""
+        self._send("POST", "/channels:test", {"target": target})
+
     # ---------------------------------------------------------------- the installation
 
     def inspect(self, path: str | os.PathLike[str]) -> dict[str, Any]:

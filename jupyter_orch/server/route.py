@@ -8,6 +8,8 @@ from typing import Any
 from jupyter_orch.server.call import Call
 from jupyter_orch.service import Service
 
+BASE = "/jupyter-orch/api/v1"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Route:

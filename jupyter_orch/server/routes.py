@@ -8,13 +8,12 @@ from jupyter_orch.domain.outputs import TableInfo, TableVersion
 from jupyter_orch.server import bodies
 from jupyter_orch.server.call import Call
 from jupyter_orch.server.ledger import call_ledger
-from jupyter_orch.server.route import Route
+from jupyter_orch.server.route import BASE, Route
 from jupyter_orch.server.routes_backfills import BACKFILL_ROUTES
+from jupyter_orch.server.routes_notify import NOTIFY_ROUTES
 from jupyter_orch.server.routes_pools import POOL_ROUTES
 from jupyter_orch.service import Service
 from jupyter_orch.wire import load
-
-BASE = "/jupyter-orch/api/v1"
 
 
 def _inspect(service: Service, call: Call) -> Any:
@@ -117,6 +116,7 @@ def _changes(service: Service, call: Call) -> Any:
     return service.system.changes(call.actor, after=call.number("after") or 0)
 
 
+__all__ = ["BASE", "ROUTES", "Route"]
 _PAGE = ("cursor", "limit")
 
 ROUTES = (
@@ -317,4 +317,5 @@ ROUTES = (
         answer=Any,
     ),
     *BACKFILL_ROUTES,
+    *NOTIFY_ROUTES,
 )

@@ -11,9 +11,11 @@ from jupyter_orch.domain import parameters, schedule
 from jupyter_orch.domain.errors import BadFields, BadInput
 from jupyter_orch.domain.model import JobSpec, Json, Trigger
 from jupyter_orch.domain.parameters import NotebookFacts
+from jupyter_orch.ports import Courier
 from jupyter_orch.service import policies
 from jupyter_orch.service.kernels import check_kernel
 from jupyter_orch.service.notebooks import Notebooks, facts_of
+from jupyter_orch.service.notifications import check_notifications
 
 LONGEST_NAME = 200  # characters
 LONGEST_DESCRIPTION = 10_000  # characters
@@ -48,6 +50,7 @@ class _Problems:
 def check_spec(
     spec: JobSpec,
     notebooks: Notebooks,
+    courier: Courier,
     *,
     root: Path | None,
     now: datetime,
@@ -66,6 +69,8 @@ def check_spec(
     _check_texts(spec, problems)
     problems.found.extend(policies.problems(spec.policies))
     _check_pool(spec.policies.pool, pools, problems)
+    with problems.collecting():
+        check_notifications(spec.notifications, courier)
     known = {trigger.id: trigger for trigger in earlier.triggers} if earlier else {}
     spec = replace(spec, name=spec.name.strip(), triggers=_named(spec.triggers, known, now))
     _check_times(spec.triggers, known, now, problems)

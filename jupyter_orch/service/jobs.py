@@ -11,7 +11,7 @@ from jupyter_orch.domain.errors import Refused
 from jupyter_orch.domain.ids import ALPHABET, JobId, RunId, new_id
 from jupyter_orch.domain.model import Actor, Job, JobListState, JobSpec, JobSummary, Json, Page, Run
 from jupyter_orch.domain.states import RunState
-from jupyter_orch.ports import Artifacts, Clock, Store
+from jupyter_orch.ports import Artifacts, Clock, Courier, Store
 from jupyter_orch.service.checks import check_parameters, check_spec, with_defaults
 from jupyter_orch.service.notebooks import Notebooks
 from jupyter_orch.service.pages import page_size
@@ -29,6 +29,7 @@ class Jobs:
         notebooks: Notebooks,
         clock: Clock,
         *,
+        courier: Courier,
         timer: Timer,
         worker: Worker,
     ) -> None:
@@ -36,6 +37,7 @@ class Jobs:
         self._artifacts = artifacts
         self._notebooks = notebooks
         self._clock = clock
+        self._courier = courier
         self._timer = timer
         self._worker = worker
 
@@ -55,7 +57,9 @@ class Jobs:
         """
         require(actor, "write")
         now = self._clock.now()
-        checked = check_spec(spec, self._notebooks, root=root, now=now, pools=self._pools(actor))
+        checked = check_spec(
+            spec, self._notebooks, self._courier, root=root, now=now, pools=self._pools(actor)
+        )
         sha256 = self._artifacts.put_notebook(checked.content)
         job = Job(
             id=_id_of(actor, idempotency_key) if idempotency_key else JobId(new_id()),
@@ -104,9 +108,14 @@ class Jobs:
         require(actor, "write")
         job = self._store.get_job(actor.team, key)
         now = self._clock.now()
-        pools = self._pools(actor)
         checked = check_spec(
-            spec, self._notebooks, root=root, now=now, earlier=job.spec, pools=pools
+            spec,
+            self._notebooks,
+            self._courier,
+            root=root,
+            now=now,
+            earlier=job.spec,
+            pools=self._pools(actor),
         )
         sha256 = self._artifacts.put_notebook(checked.content)
         saved = self._store.update_job(

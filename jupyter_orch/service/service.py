@@ -1,9 +1,10 @@
 """The use cases put together, and the life of the threads behind them."""
 
-from jupyter_orch.ports import Artifacts, Clock, Store, Warehouse
+from jupyter_orch.ports import Artifacts, Clock, Courier, Store, Warehouse
 from jupyter_orch.service.backfills import Backfills
 from jupyter_orch.service.jobs import Jobs
 from jupyter_orch.service.notebooks import Notebooks
+from jupyter_orch.service.notifications import Notifications
 from jupyter_orch.service.pools import Pools
 from jupyter_orch.service.runs import Runs
 from jupyter_orch.service.system import System
@@ -30,6 +31,7 @@ class Service:
         chores: Chores,
         notebooks: Notebooks,
         clock: Clock,
+        courier: Courier,
         drain_seconds: float,
     ) -> None:
         self._store = store
@@ -39,7 +41,10 @@ class Service:
         self._chores = chores
         self.ledger = store
         self.notebooks = notebooks
-        self.jobs = Jobs(store, artifacts, notebooks, clock, timer=timer, worker=worker)
+        self.notifications = Notifications(courier)
+        self.jobs = Jobs(
+            store, artifacts, notebooks, clock, courier=courier, timer=timer, worker=worker
+        )
         self.pools = Pools(store, worker=worker)
         self.runs = Runs(store, artifacts, notebooks, clock, worker=worker)
         self.backfills = Backfills(store, notebooks, clock, worker=worker)

@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from jupyter_orch.domain.model import RunError
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.store.engine import Database
+from jupyter_orch.store.notices import SqlNotices
 from jupyter_orch.store.tables import in_state, run
 from jupyter_orch.store.transitions import end
 
@@ -15,14 +16,14 @@ _WAITED = RunError(
 )
 
 
-class SqlQueueSweep:
+class SqlQueueSweep(SqlNotices):
     """The part of ports.RunStore that looks after the queue."""
 
     _database: Database
 
     def sweep_queue(self) -> int:
-        """Fails runs that waited too long; answers how many."""
-        return self.fail_stale_queue()
+        """Fails runs that waited too long, and notes late ones in the outbox; answers how many."""
+        return self.fail_stale_queue() + self.note_late_runs()
 
     def fail_stale_queue(self) -> int:
         """Fails runs whose first attempt did not begin in time; answers how many.
