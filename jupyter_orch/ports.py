@@ -5,7 +5,7 @@ otherwise a method is one transaction, may be called from any thread, and raises
 `errors.Unavailable` when its backend cannot be reached.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -586,7 +586,7 @@ class Artifacts(Protocol):
     """Notebooks by content hash, and what attempts leave behind. Writes are atomic."""
 
     def put_notebook(self, content: bytes) -> str:
-        """Stores bytes; answers their sha256 in hex."""
+        """Stores bytes; answers their sha256 in hex. What is there already becomes young again."""
         ...
 
     def get_notebook(self, sha256: str) -> bytes: ...
@@ -602,6 +602,18 @@ class Artifacts(Protocol):
 
         With `last` at most that many bytes, from the end.
         """
+        ...
+
+    def delete_run(self, run_id: RunId) -> None:
+        """Removes all that the attempts of a run left; one that left nothing is fine."""
+        ...
+
+    def notebooks_before(self, at: datetime) -> Iterator[str]:
+        """Hashes of frozen notebooks that nobody has put since then."""
+        ...
+
+    def delete_notebook(self, sha256: str, *, put_before: datetime) -> bool:
+        """Removes a frozen notebook unless somebody has put it since then; says whether it did."""
         ...
 
 

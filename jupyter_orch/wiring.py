@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from jupyter_orch.domain.errors import Unavailable
 from jupyter_orch.domain.ids import DEFAULT_TEAM
 from jupyter_orch.domain.model import Job
-from jupyter_orch.ports import Artifacts, Clock, Courier, Ledger, Store, Warehouse
+from jupyter_orch.ports import Artifacts, Courier, Ledger, Store, Warehouse
 from jupyter_orch.service import Service
 from jupyter_orch.service.notebooks import Notebooks
 from jupyter_orch.service.threads import ROLES, Elsewhere, Role
@@ -57,7 +57,7 @@ def open_service(
         schedules = "scheduler" in roles
         works = "worker" in roles
         worker = Worker(store, artifacts, warehouse, settings) if works else Elsewhere()
-        chores = _chores(store, notebooks, courier, clock) if schedules else []
+        chores = _chores(store, artifacts, notebooks, courier, settings) if schedules else []
         return Service(
             store,
             artifacts,
@@ -76,16 +76,26 @@ def open_service(
         raise
 
 
-def _chores(store: Store, notebooks: Notebooks, courier: Courier, clock: Clock) -> "list[Chore]":
+def _chores(
+    store: Store,
+    artifacts: Artifacts,
+    notebooks: Notebooks,
+    courier: Courier,
+    settings: Settings,
+) -> "list[Chore]":
     from jupyter_orch.notify import Notifier
     from jupyter_orch.scheduler.backfill import Feeder
     from jupyter_orch.scheduler.chores import Chore
+    from jupyter_orch.service.retention import Retention
 
+    days, batch = settings.retention_days, settings.retention_batch
+    retention = Retention(store, artifacts, days=days, batch=batch)
     return [
         Chore(name="reap", every_seconds=2, do=store.reap),
         Chore(name="sweep", every_seconds=1, do=store.sweep_queue),
         Chore(name="backfill", every_seconds=1, do=Feeder(store, notebooks.freeze).feed),
-        Chore(name="notify", every_seconds=2, do=Notifier(store, courier, clock).do),
+        Chore(name="notify", every_seconds=2, do=Notifier(store, courier, SystemClock()).do),
+        Chore(name="retention", every_seconds=5, do=retention.do),
     ]
 
 

@@ -4,10 +4,15 @@
 Everything is private to the user; a file is either absent or whole.
 """
 
+import fcntl
 import hashlib
 import os
 import re
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from jupyter_orch.domain.errors import BadInput, NotFound, OrchError
@@ -17,6 +22,7 @@ from jupyter_orch.settings import private_folder
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _RUN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
+_LOCK = ".notebooks.lock"
 
 
 class FolderArtifacts:
@@ -28,11 +34,17 @@ class FolderArtifacts:
         self._runs = private_folder(path / "runs")
 
     def put_notebook(self, content: bytes) -> str:
-        """Stores bytes; answers their sha256 in hex."""
+        """Stores bytes; answers their sha256 in hex.
+
+        What is there already becomes young again: whoever puts is about to name it.
+        """
         sha256 = hashlib.sha256(content).hexdigest()
         target = self._notebook_path(sha256)
-        if not target.exists():
-            _write_atomically(target, content)
+        with self._locked(fcntl.LOCK_SH):
+            try:
+                os.utime(target)
+            except FileNotFoundError:
+                _write_atomically(target, content)
         return sha256
 
     def get_notebook(self, sha256: str) -> bytes:
@@ -74,6 +86,57 @@ class FolderArtifacts:
         except FileNotFoundError:
             return None
 
+    def delete_run(self, run_id: RunId) -> None:
+        """Removes all that the attempts of a run left; one that left nothing is fine.
+
+        Raises:
+            OrchError: Something of it cannot be removed.
+        """
+        folder = self._attempt_path(run_id, 0).parent
+        try:
+            if folder.is_symlink():
+                folder.unlink()  # never what it leads to
+            else:
+                shutil.rmtree(folder)
+        except FileNotFoundError:
+            if folder.exists():  # somebody else removes it, too, and was faster somewhere inside
+                self.delete_run(run_id)
+        except OSError as error:
+            raise OrchError(
+                f"The artifacts of the run {run_id} cannot be removed: {error.strerror}."
+            ) from error
+
+    def notebooks_before(self, at: datetime) -> Iterator[str]:
+        """Hashes of frozen notebooks that nobody has put since then."""
+        with os.scandir(self._notebooks) as entries:
+            for entry in entries:
+                sha256 = entry.name.removesuffix(".ipynb")
+                with suppress(FileNotFoundError):
+                    if _SHA256.fullmatch(sha256) and _is_before(entry.stat(), at):
+                        yield sha256
+
+    def delete_notebook(self, sha256: str, *, put_before: datetime) -> bool:
+        """Removes a frozen notebook unless somebody has put it since then; says whether it did."""
+        path = self._notebook_path(sha256)
+        with self._locked(fcntl.LOCK_EX):
+            try:
+                if not _is_before(path.stat(), put_before):
+                    return False
+                path.unlink()
+            except FileNotFoundError:
+                return False
+        return True
+
+    @contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        """Keeps a notebook from being removed between looking for it and making it young."""
+        handle = os.open(self._path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, how)
+            yield
+        finally:
+            os.close(handle)
+
     def _notebook_path(self, sha256: str) -> Path:
         if not _SHA256.fullmatch(sha256):
             raise BadInput(f"{sha256!r} is not a sha256 in hex.", field="sha256")
@@ -85,6 +148,10 @@ class FolderArtifacts:
         if attempt < 0:
             raise BadInput("Attempts are counted from 1.", field="attempt")
         return self._runs / run_id / str(attempt)
+
+
+def _is_before(found: os.stat_result, at: datetime) -> bool:
+    return datetime.fromtimestamp(found.st_mtime, UTC) < at
 
 
 def _write_atomically(target: Path, content: bytes) -> None:

@@ -79,6 +79,7 @@ _VALUES: dict[str, Callable[[Settings], Any]] = {
     "state.url": lambda settings: settings.state_url,
     "service.url": lambda settings: settings.service_url,
     "service.port": lambda settings: settings.service_port,
+    "service.drain_seconds": lambda settings: settings.drain_seconds,
     "notebooks.roots": lambda settings: settings.notebook_roots,
     "artifacts.dir": lambda settings: settings.artifacts_dir,
     "worker.slots": lambda settings: settings.worker_slots,

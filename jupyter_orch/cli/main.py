@@ -10,7 +10,7 @@ from jupyter_orch.cli.jobs import delete, jobs, pause, resume, run, schedule, sh
 from jupyter_orch.cli.notify import notify_test
 from jupyter_orch.cli.pools import pools
 from jupyter_orch.cli.process import down, status, up
-from jupyter_orch.cli.runs import cancel, logs, rerun, runs
+from jupyter_orch.cli.runs import cancel, logs, pin, rerun, runs, unpin
 from jupyter_orch.cli.tables import rollback, tables, versions
 
 
@@ -40,6 +40,8 @@ for _command in (
     logs,
     rerun,
     cancel,
+    pin,
+    unpin,
     backfill,
     backfills,
     notify_test,

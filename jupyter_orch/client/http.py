@@ -170,6 +170,14 @@ class Client:
         """Ends a queued run, or asks a running one to stop."""
         return self._send("POST", f"/runs/{_part(run_id)}:cancel")
 
+    def pin(self, run_id: str) -> dict[str, Any]:
+        """Keeps a run from retention."""
+        return self._send("POST", f"/runs/{_part(run_id)}:pin")
+
+    def unpin(self, run_id: str) -> dict[str, Any]:
+        """Lets a run go when it is old."""
+        return self._send("POST", f"/runs/{_part(run_id)}:unpin")
+
     def notebook(self, run_id: str, *, attempt: int | None = None) -> dict[str, Any]:
         """The executed notebook as nbformat JSON."""
         return self._get(f"/runs/{_part(run_id)}/notebook", {"attempt": attempt})

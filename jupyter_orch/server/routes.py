@@ -251,6 +251,20 @@ ROUTES = (
         answer=Run,
     ),
     Route(
+        method="POST",
+        path="/runs/{run}:pin",
+        does=lambda service, call: service.runs.pin(call.actor, RunId(call.key)),
+        summary="Keep a run however old it gets",
+        answer=Run,
+    ),
+    Route(
+        method="POST",
+        path="/runs/{run}:unpin",
+        does=lambda service, call: service.runs.pin(call.actor, RunId(call.key), pinned=False),
+        summary="Let a run go when it is old",
+        answer=Run,
+    ),
+    Route(
         method="GET",
         path="/runs/{run}/notebook",
         does=_notebook,

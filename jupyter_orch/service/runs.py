@@ -138,6 +138,12 @@ class Runs:
         self._worker.wake()
         return run
 
+    def pin(self, actor: Actor, run_id: RunId, *, pinned: bool = True) -> Run:
+        """Keeps a run from retention, or lets it go."""
+        require(actor, "operate")
+        self._store.get_run(actor.team, run_id)
+        return self._store.set_pinned(run_id, pinned=pinned, user=actor.user)
+
     def notebook(self, actor: Actor, run_id: RunId, *, attempt: int | None = None) -> bytes:
         """The executed notebook as nbformat JSON; while the run goes on, as far as it got."""
         require(actor, "read")
@@ -205,6 +211,7 @@ def _unstarted(run: Run) -> Run:
         skipped_first=None,
         skipped_last=None,
         cancel_requested=False,
+        pinned=False,
         started_at=None,
         ended_at=None,
     )

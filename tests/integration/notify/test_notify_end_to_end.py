@@ -51,7 +51,7 @@ def test_a_failing_job_mails_and_its_recovery_does_too(telling) -> None:
         assert mail.subjects()[1] == "report recovered"
     first = mail.mails[0]
     assert mail.envelopes[0] == ("orch@example.com", ["ann@example.com"])
-    text = first.get_body(("plain",)).get_content()
+    text = first.get_body(("plain",)).get_content().replace("\r\n", "\n")
     assert re.search(r"^ValueError \(cell \d\): no rows for <today>$", text, re.MULTILINE)
     assert f"https://hub.example.com/lab?run={failed['id']}" in text
     html = first.get_body(("html",)).get_content()
@@ -103,18 +103,3 @@ def test_a_test_message_says_whether_it_went(telling) -> None:
         assert (bad.returncode, "notifications.0.channels.0" in bad.stderr) == (2, True)
         assert receiver.url not in service.log.read_text()
         assert KEY not in service.log.read_text()
-
-
-def test_a_pinned_run_is_shown_so(unserved) -> None:
-    """Pin and let go, from the shell."""
-    unserved.write("a.ipynb", "1")
-    unserved.start()
-    unserved.shell("schedule", "a.ipynb")
-    run = unserved.json("run", "a")["id"]
-    with unserved.client() as client:
-        for command, pinned in (("pin", True), ("pin", True), ("unpin", False)):
-            assert unserved.shell(command, run).returncode == 0
-            assert client.run_detail(run)["run"]["pinned"] is pinned
-        client.pin(run)
-        assert not client.rerun(run)["pinned"]
-    assert unserved.shell("pin", "nope").returncode == 3
