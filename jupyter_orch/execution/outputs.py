@@ -106,16 +106,33 @@ class AttemptOutputs:
             self._warehouse.discard(self._run.id, self._run.attempt)
 
     def publish(self) -> Ending | None:
-        """Makes every staged output visible; None when the lease was lost before the intent."""
+        """Makes every staged output visible.
+
+        None when the lease was lost before the intent, or nobody can tell whether it is recorded:
+        then the lease decides, and whoever takes the run over either rolls it forward or begins
+        again.
+        """
         with self._lock:
             self._closed = True
             staged = tuple(self._staged)
         if not staged:
             return Ending(state=RunState.SUCCEEDED)
-        run = self._run
-        if not self._ledger.begin_publishing(self._worker, run.id, run.attempt, staged):
+        if not self._begin(staged):
             return None
-        return publish(run, staged, warehouse=self._warehouse, log=self._log)
+        return publish(self._run, staged, warehouse=self._warehouse, log=self._log)
+
+    def _begin(self, staged: tuple[StagedOutput, ...]) -> bool:
+        """Records the intent, which is safe to repeat: an answer may be lost after the commit."""
+        pause = _PUBLISH_PAUSE
+        for _ in range(_PUBLISH_TRIES):
+            try:
+                return self._ledger.begin_publishing(
+                    self._worker, self._run.id, self._run.attempt, staged
+                )
+            except Unavailable:
+                time.sleep(pause)
+                pause *= 2
+        return False
 
 
 def publish(

@@ -115,8 +115,9 @@ class Supervisor:
             ending = _platform_error(error)
         if ending is None or self.holding.lost:
             return
-        stop = self._stop
-        retry = retry_delay(self._run, ending) if stop is None else stop.retry_in_seconds
+        # A stop that was asked for after the end changes nothing of it.
+        handed_back = ending is _HAND_BACK.ending
+        retry = _HAND_BACK.retry_in_seconds if handed_back else retry_delay(self._run, ending)
         self.holding.finish(ending, retry_in_seconds=retry)
 
     def _attempt(self, folder: Path) -> Ending | None:

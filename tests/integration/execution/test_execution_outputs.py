@@ -52,6 +52,29 @@ def test_inv6_a_failed_check_fails_the_run(house: House) -> None:
     ]
 
 
+@pytest.mark.parametrize("committed", [True, False])
+def test_inv5_an_intent_whose_answer_is_lost_is_published_once(
+    house: House, monkeypatch: pytest.MonkeyPatch, committed: bool
+) -> None:
+    """Whether or not the database had it, the run succeeds and its table has one version."""
+    begin, asked = house.store.begin_publishing, []
+
+    def losing(*values: object) -> bool:
+        asked.append(values)
+        if len(asked) > 1:
+            return begin(*values)
+        if committed:
+            assert begin(*values)
+        raise Unavailable("The database went away.")
+
+    monkeypatch.setattr(house.store, "begin_publishing", losing)
+    house.worker()
+    run = house.add(notebook(WRITE, parameters="options = {}"))
+    assert house.wait(run).state is RunState.SUCCEEDED, house.log(run)
+    assert [version.rows for version in house.store.published(run.id)] == [2]
+    assert len(house.warehouse.versions("analytics.sales").items) == 1
+
+
 def test_files_outside_the_staging_folder_are_refused(house: House) -> None:
     """A kernel may stage only what it put into its own folder."""
     house.worker()

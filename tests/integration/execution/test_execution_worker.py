@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from jupyter_orch.domain.errors import Unavailable
+from jupyter_orch.domain.ids import DEFAULT_TEAM
 from jupyter_orch.domain.model import Policies, Run
 from jupyter_orch.domain.states import Reason, RunState
+from jupyter_orch.execution.outputs import Ending
+from jupyter_orch.runner.supervisor import Supervisor
 
 from .conftest import House, marked, notebook, text_of, until
 
@@ -278,6 +281,40 @@ def test_known_secrets_are_masked(house: House, monkeypatch: pytest.MonkeyPatch)
     assert done.error.name == "ValueError"
     everything = house.log(run) + json.dumps(house.executed(run)) + str(done)
     assert "hunter2" not in everything
+
+
+def test_a_worker_that_stops_after_the_end_hands_nothing_back(house: House) -> None:
+    """A run that has just succeeded is not executed a second time."""
+
+    class Stopped(Supervisor):
+        def _attempt(self, folder: Path) -> Ending | None:
+            ending = super()._attempt(folder)
+            self.hand_back()
+            return ending
+
+    run = house.add(notebook("print('once')"))
+    (claimed,) = house.store.claim_runs("w", limit=1, lease_seconds=60)
+    Stopped(
+        claimed,
+        worker="w",
+        ledger=house.store,
+        artifacts=house.artifacts,
+        warehouse=house.warehouse,
+        settings=house.settings,
+    ).execute()
+    done = house.store.get_run(DEFAULT_TEAM, run.id)
+    assert (done.state, done.attempt) == (RunState.SUCCEEDED, 1)
+
+
+def test_a_run_that_took_too_long_is_tried_again(house: House) -> None:
+    """A timeout is a class of failure like the others."""
+    house.worker()
+    run = house.add(
+        notebook("import time; time.sleep(600)"),
+        policies=Policies(timeout_seconds=3, retries=1, retry_delay_seconds=0),
+    )
+    done = house.wait(run)
+    assert (done.state, done.reason, done.attempt) == (RunState.FAILED, Reason.RUN_TIMEOUT, 2)
 
 
 def test_inv10_the_warehouses_password_is_not_in_a_kernels_environment(
