@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.domain.model import Backfill, BackfillOnly, Json, Trigger
-from jupyter_orch.domain.schedule import Timetable, timetable
+from jupyter_orch.domain.schedule import Timetable, interval_start, timetable
 from jupyter_orch.domain.schedule_plan import Slot, Span
 from jupyter_orch.domain.states import TERMINAL, RunState
 
@@ -333,11 +333,11 @@ def _slots(
         for at, start in pairwise(chain(fires, (None,))):
             if at is None or at < first:
                 return
-            yield Slot(at=at, interval_start=start)
+            yield Slot(at=at, interval_start=start or interval_start(trigger, at))
         return
     start = None
     for at in table.after(cursor or first - _INSTANT):
         if at > last:
             return
-        yield Slot(at=at, interval_start=start or next(table.before(at), None))
+        yield Slot(at=at, interval_start=start or interval_start(trigger, at))
         start = at

@@ -21,9 +21,9 @@ from jupyter_orch.domain.backfill import (
     standing,
 )
 from jupyter_orch.domain.errors import BadInput
-from jupyter_orch.domain.model import Trigger
+from jupyter_orch.domain.model import Policies, Trigger
 from jupyter_orch.domain.schedule import timetable
-from jupyter_orch.domain.schedule_plan import Slot
+from jupyter_orch.domain.schedule_plan import Slot, plan_due
 from jupyter_orch.domain.states import RunState
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -210,6 +210,22 @@ def test_inv9_nothing_is_due_before_the_trigger_starts() -> None:
         planned(trigger, NOW - 6 * HOUR, NOW)
     assert caught.value.field == "first"
     assert planned(trigger, NOW - 5 * HOUR, NOW).intervals == 6
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("days_before_end", [0, 3])
+def test_the_first_interval_is_that_of_the_schedule(newest_first, days_before_end) -> None:
+    """A trigger that starts somewhere covers as much with its first run as with the others."""
+    first = datetime(2026, 11, 20, 6, tzinfo=UTC)
+    last = first + days_before_end * DAY
+    for trigger in (cron("0 6 * * *", start=first), every(86_400, anchor=first, start=first)):
+        plan = planned(trigger, first, last, newest_first=newest_first)
+        made = walk(trigger, first, last, {}, newest_first=newest_first)
+        for found in (plan.next, made):
+            earliest = min(found, key=lambda each: each.at)
+            (scheduled,) = plan_due(trigger, first, first, Policies()).slots
+            assert (earliest.at, earliest.interval_start) == (first, first - DAY)
+            assert earliest.interval_start == scheduled.interval_start
 
 
 def test_inv9_ten_million_intervals_are_too_many() -> None:
