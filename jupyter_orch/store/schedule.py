@@ -94,14 +94,16 @@ class SqlWakeUp:
         record(connection, "job", [job_id])
 
     def has_active_run(self, job_id: JobId) -> bool:
-        """Whether a run of the job has not ended."""
+        """Whether a run of the job has not ended; those of backfills have a limit of their own."""
         if job_id in self._runs:
             self.flush()
             self._active = None
         if self._active is None:
             asked = {due.job.id for due in self.due} | {job_id}
             statement = sa.select(run.c.job_id).where(
-                run.c.job_id.in_(asked), in_state(run, *ACTIVE)
+                run.c.job_id.in_(asked),
+                run.c.backfill_id.is_(None),
+                in_state(run, *ACTIVE),
             )
             self._active = {str(found) for found in self._open.execute(statement).scalars()}
         return job_id in self._active

@@ -237,3 +237,16 @@ def test_a_round_ends_however_much_there_is_to_do(store, feeder, monkeypatch) ->
     for fed in (2, 4, 5):
         feeder.feed()
         assert sum(bool(runs(store, backfill)) for backfill in made) == fed
+
+
+def test_a_backfill_holds_up_no_schedule(store, feeder) -> None:
+    """A job that skips while it runs counts the runs of its schedule only."""
+    job = add_job(store, spec_of("", every(3600, anchor=NOW), overlap="skip"), due=NOW)
+    hours(store, job, 1)
+    feeder.feed()
+    claim(store)
+    with store.wake_up(limit=10) as wake:
+        assert not wake.has_active_run(job.id)
+    store.add_run(run_of(job))
+    with store.wake_up(limit=10) as wake:
+        assert wake.has_active_run(job.id)
