@@ -294,7 +294,7 @@ class Archive(Protocol):
     """What retention asks of the database; each call is one short transaction."""
 
     def expired_runs(self, *, ended_before: datetime, limit: int) -> tuple[RunId, ...]:
-        """Ended runs that may go, oldest first: not pinned, and not their job's last success."""
+        """Ended runs that may go, oldest first: not pinned, not their job's last success or end."""
         ...
 
     def delete_runs(self, run_ids: Sequence[RunId]) -> int:

@@ -45,7 +45,7 @@ class SqlArchive:
             return fetch_run(connection, run_id)
 
     def expired_runs(self, *, ended_before: datetime, limit: int) -> tuple[RunId, ...]:
-        """Ended runs that may go, oldest first: not pinned, and not their job's last success.
+        """Ended runs that may go, oldest first: not pinned, not their job's last success or end.
 
         A job that was deleted keeps none. Runs in the range of a backfill that goes on stay, too:
         it looks at them to find out what is missing.
@@ -113,6 +113,10 @@ def _may_go() -> sa.ColumnElement[bool]:
         sa.select(job.c.id).where(job.c.id == run.c.job_id).exists(),
         ~succeeded_since,
     )
+    # A list of jobs shows it: no job is failing without a run that failed.
+    last_end = (
+        sa.select(job.c.id).where(job.c.id == run.c.job_id, job.c.last_run_id == run.c.id).exists()
+    )
     needed = (
         sa.select(backfill.c.id)
         .where(
@@ -127,4 +131,4 @@ def _may_go() -> sa.ColumnElement[bool]:
         )
         .exists()
     )
-    return sa.and_(run.c.ended_at.is_not(None), ~run.c.pinned, ~last_success, ~needed)
+    return sa.and_(run.c.ended_at.is_not(None), ~run.c.pinned, ~last_success, ~last_end, ~needed)

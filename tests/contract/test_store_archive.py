@@ -23,6 +23,14 @@ def ended(store: SqlStore, job: Job | None, state: RunState = RunState.FAILED, *
     return store.add_run(replace(run_of(job, state=state, **values), ended_at=at))
 
 
+def ends_last(store: SqlStore, job: Job) -> Run:
+    """One more run, so that the others are not the one that the job shows."""
+    run = store.add_run(run_of(job))
+    claim(store)
+    store.finish("w", run.id, 1, state=RunState.FAILED)
+    return run
+
+
 def expired(store: SqlStore, *, before: datetime = LONG_AFTER, limit: int = 100) -> list[RunId]:
     """What may go."""
     return list(store.expired_runs(ended_before=before, limit=limit))
@@ -98,10 +106,25 @@ def test_the_last_success_of_a_job_stays(store: SqlStore) -> None:
     last = ended(store, job, RunState.SUCCEEDED, at=NOW + timedelta(hours=1))
     failed = ended(store, job, at=NOW + timedelta(hours=2))
     only = ended(store, other, RunState.SUCCEEDED, at=NOW + timedelta(hours=3))
+    for each in (job, other):
+        ends_last(store, each)
     assert expired(store) == [old.id, failed.id]
     assert store.delete_runs([old.id, last.id, failed.id, only.id]) == 2
     store.delete_job(other.id, user="ada")
-    assert expired(store) == [only.id]
+    assert only.id in expired(store)
+
+
+def test_the_run_of_a_job_that_ended_last_stays(store: SqlStore) -> None:
+    """A job that stands still shows for ever how it ended; a deleted one shows nothing."""
+    job = add_job(store, spec_of())
+    runs = [ends_last(store, job) for _ in range(2)]
+    assert expired(store) == [runs[0].id]
+    assert store.delete_runs([run.id for run in runs]) == 1
+    last = store.get_summary(job.id).last_run
+    assert last is not None
+    assert last.id == runs[1].id
+    store.delete_job(job.id, user="ada")
+    assert expired(store) == [runs[1].id]
 
 
 def test_runs_that_a_backfill_looks_at_stay(store: SqlStore) -> None:
@@ -138,6 +161,8 @@ def test_runs_that_a_backfill_looks_at_stay(store: SqlStore) -> None:
         )
     )
     foreign = ended(store, other, at=NOW + timedelta(days=2))
+    for each in (job, other):
+        ends_last(store, each)
     assert expired(store) == [after.id, foreign.id]
     with store._database.writing() as connection:
         connection.execute(sa.update(backfill).values(state="succeeded"))

@@ -33,3 +33,18 @@ def test_old_runs_go_and_pinned_ones_stay(unserved: RunningService) -> None:
         assert client.job("a")["last_run"]["id"] == success
     runs = unserved.state_dir / "artifacts" / "runs"
     assert {path.name for path in runs.iterdir()} == {pinned, success}
+
+
+def test_a_pinned_run_is_shown_so(unserved: RunningService) -> None:
+    """Pin and let go, from the shell."""
+    unserved.write("a.ipynb", "1")
+    unserved.start()
+    unserved.shell("schedule", "a.ipynb")
+    run = unserved.json("run", "a")["id"]
+    with unserved.client() as client:
+        for command, pinned in (("pin", True), ("pin", True), ("unpin", False)):
+            assert unserved.shell(command, run).returncode == 0
+            assert client.run_detail(run)["run"]["pinned"] is pinned
+        client.pin(run)
+        assert not client.rerun(run)["pinned"]
+    assert unserved.shell("pin", "nope").returncode == 3
