@@ -84,6 +84,9 @@ export function staleAfter(change: Pick<IChange, 'kind' | 'key'>): string[][] {
       return [['jobs'], ['job'], ['runs'], ['run', change.key], ['status']];
     case 'table':
       return [['tables'], ['table', change.key]];
+    case 'backfill':
+    case 'pool':
+      return []; // no page shows them; their runs tell of themselves
     default:
       return [[]];
   }

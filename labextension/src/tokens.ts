@@ -19,11 +19,14 @@ export type RunFilter = '' | 'active' | Exclude<RunState, 'publishing'>;
 
 export interface ITrigger {
   id: string;
-  kind: 'cron' | 'interval';
+  kind: 'cron' | 'interval' | 'calendar' | 'once';
   time_zone: string;
   cron?: string | null;
   every_seconds?: number | null;
   anchor?: string | null;
+  calendar_every?: number | null;
+  calendar_unit?: 'day' | 'week' | 'month' | 'year' | null;
+  at?: string | null;
   parameters?: Values;
 }
 
@@ -34,7 +37,7 @@ export interface IPolicies {
   cell_timeout_seconds: number | null;
   catch_up: 'none' | 'latest' | 'all';
   max_catch_up: number;
-  overlap: 'queue' | 'skip' | 'parallel';
+  overlap: 'queue' | 'skip' | 'cancel_running' | 'parallel' | 'latest_only';
 }
 
 export interface IJobSpec {
@@ -72,7 +75,7 @@ export interface IRun {
   job_id: string | null;
   job_name: string;
   job_version: number | null;
-  kind: 'schedule' | 'manual' | 'rerun' | 'adhoc';
+  kind: 'schedule' | 'backfill' | 'manual' | 'rerun' | 'adhoc';
   state: RunState;
   reason: string | null;
   error: IRunError | null;
@@ -239,7 +242,7 @@ export interface IPage<T> {
 
 export interface IChange {
   cursor: number;
-  kind: 'job' | 'run' | 'table' | 'service';
+  kind: 'job' | 'run' | 'table' | 'backfill' | 'pool' | 'service';
   key: string;
 }
 

@@ -180,6 +180,51 @@ test('an untouched integer of any length is saved with every digit', async () =>
   });
 });
 
+test('an edit keeps what the form has no controls for', async () => {
+  const triggers = [
+    {
+      id: 'm',
+      kind: 'calendar',
+      calendar_every: 2,
+      calendar_unit: 'month',
+      anchor: '2026-11-30T06:00:00Z',
+      time_zone: 'UTC',
+      exclude_weekdays: ['sat'],
+      parameters: {}
+    }
+  ];
+  const policies = { retries: 1, overlap: 'latest_only', pool: 'trino' };
+  const notifications = [{ on: ['failed'], email: ['a@b.example'] }];
+  const spec = {
+    ...{ name: 'f', notebook: '/n/f.ipynb', source: 'tracking', kernel: null },
+    ...{ parameters: {}, triggers, policies, notifications, description: '' }
+  };
+  const { sent, show } = stage({
+    'GET jobs/j': () => [200, { job: { id: 'j', version: 1, spec } }],
+    'POST notebooks:inspect': () => notebook(SHARE),
+    'POST triggers:preview': () => FIRES,
+    'PUT jobs/j': () => [200, { spec: { name: 'g' } }]
+  });
+  show(<EditForm job="j" />);
+  expect(await screen.findByText(/every 2 months/)).toBeTruthy();
+  expect(screen.queryByLabelText('Cron expression')).toBeNull();
+  expect(
+    screen.getByLabelText<HTMLSelectElement>('When the run before still runs')
+      .value
+  ).toBe('latest_only');
+  await userEvent.type(screen.getByLabelText('Name'), 'g');
+  await userEvent.click(screen.getByRole('button', { name: 'Save' }));
+  await waitFor(() => {
+    const put = sent.find(({ what }) => what === 'PUT jobs/j');
+    expect(JSON.parse(put?.body ?? '{}')).toMatchObject({
+      name: 'fg',
+      triggers,
+      policies,
+      notifications
+    });
+  });
+});
+
 test('a rerun sends what was changed, and takes the latest notebook’s parameters', async () => {
   const { sent, show, opened } = stage({
     'POST notebooks:inspect': () =>

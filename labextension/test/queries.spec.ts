@@ -16,7 +16,7 @@ test('a change makes exactly the answers stale that show it', async () => {
     status: keys.status()
   };
   const staleOf = async (
-    kind: 'job' | 'run' | 'table' | 'service',
+    kind: 'job' | 'run' | 'table' | 'backfill' | 'pool' | 'service',
     key: string
   ) => {
     client.clear();
@@ -38,5 +38,7 @@ test('a change makes exactly the answers stale that show it', async () => {
   ]);
   expect(await staleOf('table', 'a.b')).toEqual(['versions', 'tables']);
   expect(await staleOf('job', 'j1')).toEqual(['jobs', 'job', 'status']);
+  expect(await staleOf('backfill', 'b1')).toEqual([]);
+  expect(await staleOf('pool', 'trino')).toEqual([]);
   expect(await staleOf('service', 'up')).toEqual(Object.keys(all));
 });

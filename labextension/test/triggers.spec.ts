@@ -71,6 +71,21 @@ test('a new trigger takes an id that is free', () => {
   expect(newTrigger('UTC', ['t1']).id).toBe('t2');
 });
 
+test('what the form has no controls for is said in words', () => {
+  const set = { id: 'x', time_zone: 'UTC' };
+  expect(
+    say({
+      ...set,
+      kind: 'calendar',
+      calendar_every: 2,
+      calendar_unit: 'week'
+    })
+  ).toBe('every 2 weeks');
+  expect(say({ ...set, kind: 'once', at: '2020-12-01T06:00:00Z' })).toMatch(
+    /^once, .*1 Dec 2020 06:00$/
+  );
+});
+
 const WORDS: Record<Rhythm, string> = {
   hour: 'every hour at minute 0',
   day: 'every day at 06:00',

@@ -34,6 +34,8 @@ function overlapWords(): Record<IPolicies['overlap'], string> {
   return {
     queue: trans.__('wait for the run before'),
     skip: trans.__('skip if still running'),
+    cancel_running: trans.__('stop the run before'),
+    latest_only: trans.__('wait, and drop those that wait already'),
     parallel: trans.__('run side by side')
   };
 }

@@ -7,8 +7,10 @@ import { dayAndClock, exact, zones } from '../logic/time';
 import {
   applyChoice,
   choiceOf,
+  describe,
   IChoice,
   incomplete,
+  isEditable,
   Rhythm,
   RHYTHMS,
   rhythmWord,
@@ -25,8 +27,7 @@ import { NumberBox } from './typed';
 /** The server is asked for fire times when typing has paused this long, in milliseconds. */
 const TYPING = 250;
 
-/** When a job runs, with the next five times as they are typed. */
-export function TriggerEditor(props: {
+interface IEditor {
   trigger: ITrigger;
   /** What the server said about a field of this trigger when saving. */
   faultOf: (field: string) => string | null;
@@ -35,7 +36,52 @@ export function TriggerEditor(props: {
   onRemove?: () => void;
   /** Whether the server takes the trigger as it stands. */
   onVerdict: (id: string, good: boolean) => void;
-}) {
+}
+
+/** When a job runs, with the next five times as they are typed. */
+export function TriggerEditor(props: IEditor) {
+  return isEditable(props.trigger) ? (
+    <Editor {...props} />
+  ) : (
+    <SetElsewhere {...props} />
+  );
+}
+
+/** A time that was set from the shell or the API and that the form has no controls for. */
+function SetElsewhere(props: IEditor) {
+  const { trigger } = props;
+  const fires = useFires(trigger);
+  return (
+    <div
+      className="jp-orch-trigger"
+      role="group"
+      aria-label={trans.__('Schedule')}
+    >
+      <div className="jp-orch-line">
+        <span>
+          {describe(trigger)} ({trigger.time_zone})
+        </span>
+        {props.onRemove && (
+          <IconButton
+            icon={closeIcon}
+            label={trans.__('Remove this time')}
+            onClick={props.onRemove}
+          />
+        )}
+      </div>
+      <p className="jp-orch-muted">
+        {trans.__('It was set from the command line and is kept as it is.')}
+      </p>
+      {fires.error ? (
+        <Problem error={fires.error} retry={() => void fires.refetch()} />
+      ) : (
+        <Fires query={fires} zone={trigger.time_zone} />
+      )}
+    </div>
+  );
+}
+
+function Editor(props: IEditor) {
   const { trigger, onChange, onVerdict } = props;
   // What a person picked stands, also while a cron text looks like a preset.
   const [choice, setChoice] = React.useState(() => choiceOf(trigger));

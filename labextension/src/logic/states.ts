@@ -90,8 +90,10 @@ export function complaint(run: IRun): string {
 export function reasonWord(reason: string): string {
   const words: Record<string, string> = {
     user_error: trans.__('the notebook raised an error'),
+    not_retryable: trans.__('the notebook said that trying again is of no use'),
     cell_timeout: trans.__('a cell took too long'),
     run_timeout: trans.__('the run took too long'),
+    queue_timeout: trans.__('it waited too long for a worker'),
     worker_lost: trans.__('its worker stopped'),
     kernel_died: trans.__('the kernel died'),
     kernel_missing: trans.__('the kernel is not installed'),
@@ -100,6 +102,8 @@ export function reasonWord(reason: string): string {
     publish_conflict: trans.__('the table changed meanwhile'),
     platform_error: trans.__('the platform failed'),
     cancelled_by_user: trans.__('stopped by a person'),
+    superseded: trans.__('a newer run took its place'),
+    edited: trans.__('the schedule was edited'),
     catch_up: trans.__('missed while the service was down'),
     paused: trans.__('the job was paused'),
     overlap: trans.__('the run before had not ended')
@@ -111,6 +115,7 @@ export function reasonWord(reason: string): string {
 export function kindWord(kind: IRun['kind']): string {
   const words: Record<IRun['kind'], string> = {
     schedule: trans.__('by schedule'),
+    backfill: trans.__('backfill'),
     manual: trans.__('by hand'),
     rerun: trans.__('rerun'),
     adhoc: trans.__('papermill')

@@ -1,4 +1,5 @@
 import { trans } from '../i18n';
+import { dayAndClock } from './time';
 import type { ITrigger } from '../tokens';
 
 export type Rhythm =
@@ -196,8 +197,21 @@ export function weekdays(): string[] {
   ];
 }
 
+/** Whether the form has controls for this kind; others are kept as they are. */
+export function isEditable(trigger: ITrigger): boolean {
+  return trigger.kind === 'cron' || trigger.kind === 'interval';
+}
+
 /** `every day at 06:00`, for a line. */
 export function describe(trigger: ITrigger): string {
+  if (trigger.kind === 'once') {
+    const at = new Date(trigger.at ?? '');
+    return trans.__('once, %1', dayAndClock(at, trigger.time_zone, new Date()));
+  }
+  if (trigger.kind === 'calendar') {
+    const { calendar_every: every, calendar_unit: unit } = trigger;
+    return trans.__('every %1 %2', every ?? 1, `${unit}s`);
+  }
   const choice = choiceOf(trigger);
   switch (choice.rhythm) {
     case 'interval':
