@@ -77,26 +77,15 @@ def problems(
             for name in schema.get("required", ())
             if name not in values
         ]
-    if not found:
-        try:
-            check_size(values, field=field)
-        except BadInput as error:
-            found.append(error)
-    return tuple(found)
-
-
-def check_size(values: Mapping[str, Any], *, field: str) -> None:
-    """Refuses values that are too large to travel with a run.
-
-    Raises:
-        BadInput: They are.
-    """
-    if len(json.dumps(values, default=str)) > _LARGEST_VALUES:
-        raise BadInput(
-            "The parameters are larger than 1 MB of JSON in all.",
-            field=field,
-            hint="Put large values into a file or a table and pass its name.",
+    if not found and len(json.dumps(values, default=str)) > _LARGEST_VALUES:
+        found.append(
+            BadInput(
+                "The parameters are larger than 1 MB of JSON in all.",
+                field=field,
+                hint="Put large values into a file or a table and pass its name.",
+            )
         )
+    return tuple(found)
 
 
 def _unknown(schema: Mapping[str, Any], name: object, field: str) -> BadInput | None:
