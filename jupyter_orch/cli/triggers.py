@@ -11,6 +11,7 @@ import click
 from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.domain.schedule_clock import INSTANT, earliest, midnight, zone_of
 from jupyter_orch.domain.schedule_exclude import WEEKDAYS
+from jupyter_orch.settings import local_zone
 
 F = TypeVar("F", bound=Callable[..., Any])
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -78,7 +79,7 @@ def triggers_of(
         raise BadInput(f"--{field} means nothing without --cron or --every.", field=field)
     if jitter and not (cron or every or at):
         raise BadInput("--jitter means nothing without --cron, --every or --at.", field="jitter")
-    name = time_zone or _local_zone()
+    name = time_zone or local_zone()
     zone = _zone(name)
     always: dict[str, Any] = {"time_zone": name}
     if jitter:
@@ -184,9 +185,3 @@ def _zone(name: str) -> ZoneInfo:
             field="time_zone",
             hint="Use an IANA name such as Europe/Berlin or UTC.",
         ) from None
-
-
-def _local_zone() -> str:
-    from tzlocal import get_localzone_name
-
-    return str(get_localzone_name())

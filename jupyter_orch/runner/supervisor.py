@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -39,22 +38,11 @@ _MEGABYTE = 1_000_000
 NOTEBOOK = "notebook.ipynb"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stop:
-    """Why an attempt is ended from outside, and what becomes of the run."""
-
-    ending: Ending
-    retry_in_seconds: float | None = None
-
-
-_CANCEL = Stop(ending=Ending(state=RunState.CANCELLED, reason=Reason.CANCELLED_BY_USER))
-_HAND_BACK = Stop(
-    ending=Ending(
-        state=RunState.CANCELLED,
-        reason=Reason.WORKER_LOST,
-        error=RunError(name="worker_lost", message="The worker was stopped; the run starts again."),
-    ),
-    retry_in_seconds=0.0,
+_CANCEL = Ending(state=RunState.CANCELLED, reason=Reason.CANCELLED_BY_USER)
+_HAND_BACK = Ending(
+    state=RunState.CANCELLED,
+    reason=Reason.WORKER_LOST,
+    error=RunError(name="worker_lost", message="The worker was stopped; the run starts again."),
 )
 
 
@@ -77,7 +65,8 @@ class Supervisor:
         self._warehouse = warehouse
         self._settings = settings
         self._masker = Masker()
-        self._stop: Stop | None = None
+        #: How the attempt ends that somebody wants to end; absent: by itself.
+        self._stop: Ending | None = None
         self._child: Child | None = None
         self._queries: deque[str] = deque(maxlen=_QUERIES_KEPT)
         self._lock = threading.Lock()
@@ -95,7 +84,7 @@ class Supervisor:
         self.holding.lose()
         self._wake()
 
-    def _ask(self, stop: Stop) -> None:
+    def _ask(self, stop: Ending) -> None:
         with self._lock:
             if self._stop is None:
                 self._stop = stop
@@ -116,8 +105,7 @@ class Supervisor:
         if ending is None or self.holding.lost:
             return
         # A stop that was asked for after the end changes nothing of it.
-        handed_back = ending is _HAND_BACK.ending
-        retry = _HAND_BACK.retry_in_seconds if handed_back else retry_delay(self._run, ending)
+        retry = 0.0 if ending is _HAND_BACK else retry_delay(self._run, ending)
         self.holding.finish(ending, retry_in_seconds=retry)
 
     def _attempt(self, folder: Path) -> Ending | None:
@@ -222,7 +210,7 @@ class Supervisor:
                 child.kill()
                 kill_at = None
             elif self._stop is not None and kill_at is None:
-                log.write("attempt.stopping", reason=self._stop.ending.reason)
+                log.write("attempt.stopping", reason=self._stop.reason)
                 child.stop()
                 self._stop_queries()
                 kill_at = now + _GRACE
@@ -277,7 +265,7 @@ class Supervisor:
         with self._lock:
             stop = self._stop
         if stop is not None:
-            ending = stop.ending
+            ending = stop
         elif result is None:
             tail = (folder / "stderr").read_bytes()[-_STDERR_TAIL:].decode("utf-8", "replace")
             ending = _failed(
@@ -303,9 +291,9 @@ class Supervisor:
             _log.warning("discard.failed", extra={"run_id": self._run.id, "error": str(error)})
 
 
-def _timed_out(timeout: float | None) -> Stop:
+def _timed_out(timeout: float | None) -> Ending:
     message = f"The run took longer than {timeout:g} s."
-    return Stop(ending=_failed(Reason.RUN_TIMEOUT, message))
+    return _failed(Reason.RUN_TIMEOUT, message)
 
 
 def _failed(reason: Reason, message: str, traceback: str = "") -> Ending:

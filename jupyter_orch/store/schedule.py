@@ -159,8 +159,8 @@ class SqlWakeUp:
     def supersede(self, job_id: JobId, *, running: bool) -> int:
         """Ends the job's queued runs by schedule as skipped, for the sake of a newer one.
 
-        With `running` the ones under way are asked to stop, too. Answers how many there were.
-        Only rows that are stored already are touched.
+        With `running` the ones under way are asked to stop, too. Answers how many there were,
+        those of this wake-up among them.
         """
         return supersede(self._connection, job_id, running=running, at=micros(self.now))
 
