@@ -4,6 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+BENCHMARKS := retention
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 help: ## this list
@@ -45,8 +46,13 @@ screenshots: ## the pictures of the README, taken from the running product
 	@$(BIN)/python scripts/provide.py
 	@$(BIN)/python scripts/screenshots.py
 
+bench: ## every benchmark, one after the other; docs/benchmarks.md tells what they show
+	@$(PYTHON) scripts/install.py test
+	@$(BIN)/python scripts/provide.py
+	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+
 clean: ## remove what was built; data of the demo too
 	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis test-artifacts build dist \
 	  labextension/lib labextension/node_modules jupyter_orch/_labextension
 
-.PHONY: help demo test lint ui trino trino-stop screenshots clean
+.PHONY: help demo test lint ui trino trino-stop screenshots bench clean
