@@ -307,6 +307,28 @@ class Archive(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LostAttempt:
+    """An attempt whose worker went away without clearing up after it."""
+
+    run_id: RunId
+    number: int
+    #: Queries that it started, the latest ones first.
+    queries: tuple[str, ...]
+
+
+class Remains(Protocol):
+    """What attempts of lost workers left behind."""
+
+    def lost_attempts(self, *, limit: int) -> tuple[LostAttempt, ...]:
+        """Those that nobody has cleared up after, the one that was lost first at the front."""
+        ...
+
+    def attempt_swept(self, run_id: RunId, number: int) -> None:
+        """Says that nothing is left of it; saying it twice is harmless."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
 class Held:
     """A lease that is still ours."""
 
@@ -504,6 +526,7 @@ class Store(
     BackfillStore,
     Outbox,
     Archive,
+    Remains,
     Ledger,
     ScheduleStore,
     ChangeFeed,

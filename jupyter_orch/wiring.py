@@ -57,7 +57,18 @@ def open_service(
         schedules = "scheduler" in roles
         works = "worker" in roles
         worker = Worker(store, artifacts, warehouse, settings) if works else Elsewhere()
-        chores = _chores(store, artifacts, notebooks, courier, settings) if schedules else []
+        chores = (
+            _chores(
+                store=store,
+                artifacts=artifacts,
+                warehouse=warehouse,
+                notebooks=notebooks,
+                courier=courier,
+                settings=settings,
+            )
+            if schedules
+            else []
+        )
         return Service(
             store,
             artifacts,
@@ -77,8 +88,10 @@ def open_service(
 
 
 def _chores(
+    *,
     store: Store,
     artifacts: Artifacts,
+    warehouse: Warehouse,
     notebooks: Notebooks,
     courier: Courier,
     settings: Settings,
@@ -87,12 +100,14 @@ def _chores(
     from jupyter_orch.scheduler.backfill import Feeder
     from jupyter_orch.scheduler.chores import Chore
     from jupyter_orch.service.retention import Retention
+    from jupyter_orch.service.sweep import Sweep
 
     days, batch = settings.retention_days, settings.retention_batch
     retention = Retention(store, artifacts, days=days, batch=batch)
     return [
         Chore(name="reap", every_seconds=2, do=store.reap),
-        Chore(name="sweep", every_seconds=1, do=store.sweep_queue),
+        Chore(name="queue", every_seconds=1, do=store.sweep_queue),
+        Chore(name="sweep", every_seconds=2, do=Sweep(store, warehouse).do),
         Chore(name="backfill", every_seconds=1, do=Feeder(store, notebooks.freeze).feed),
         Chore(name="notify", every_seconds=2, do=Notifier(store, courier, SystemClock()).do),
         Chore(name="retention", every_seconds=5, do=retention.do),

@@ -12,6 +12,7 @@ from jupyter_orch.store.ledger import SqlLedger
 from jupyter_orch.store.notices import SqlNotices
 from jupyter_orch.store.pools import SqlPools
 from jupyter_orch.store.queue_sweep import SqlQueueSweep
+from jupyter_orch.store.remains import SqlRemains
 from jupyter_orch.store.runs import SqlRuns
 from jupyter_orch.store.schedule import SqlSchedule
 from jupyter_orch.store.schema import migrate
@@ -26,6 +27,7 @@ class SqlStore(
     SqlBackfills,
     SqlNotices,
     SqlArchive,
+    SqlRemains,
     SqlLedger,
     SqlSchedule,
     SqlChanges,

@@ -227,6 +227,15 @@ attempt = sa.Table(
     _text("state", nullable=True),
     _text("reason", nullable=True),
     _json("error", nullable=True),
+    #: When somebody cleared away what a lost worker's attempt left; absent: not yet, or no need.
+    _instant("swept_at", nullable=True),
+)
+_left_behind = sa.text("state = 'failed' AND reason = 'worker_lost' AND swept_at IS NULL")
+sa.Index(
+    "ix_attempt_lost",
+    attempt.c.ended_at,
+    sqlite_where=_left_behind,
+    postgresql_where=_left_behind,
 )
 
 publish_intent = sa.Table(

@@ -13,6 +13,7 @@ import pytest
 
 from jupyter_orch.domain.model import Policies, Run
 from jupyter_orch.domain.states import Reason, RunState
+from jupyter_orch.service.sweep import Sweep
 
 from .conftest import House, marked, notebook, until
 
@@ -120,3 +121,39 @@ def test_inv7_a_killed_kernel_fails_the_run(house: House) -> None:
     done = house.wait(run)
     assert (done.state, done.reason) == (RunState.FAILED, Reason.KERNEL_DIED)
     assert not marked("sleep\x006179", ("cmdline",))
+
+
+@pytest.mark.slow
+def test_what_a_lost_attempt_staged_is_cleared_away_without_another_attempt(house: House) -> None:
+    """Its branch and its files go as soon as its lease is over, whoever executes the run again."""
+    house.worker()
+    write = (
+        "import jupyter_orch, pandas\n"
+        "with jupyter_orch.output('analytics.sales', mode='append') as out:\n"
+        "    out.write(pandas.DataFrame({'n': [1, 2]}))\n"
+    )
+    house.wait(house.add(notebook(write)))  # a branch needs a table
+    house.workers.pop().stop(0)
+
+    mark = house.folder / "asleep"
+    wait = f"import time\nopen({str(mark)!r}, 'w').close()\ntime.sleep(600)"
+    run = house.add(notebook(write, wait))
+    lost = start_worker(house)
+    try:
+        until(mark.exists)
+    finally:
+        lost.kill()
+        lost.wait()
+    assert set(house.warehouse.load("analytics.sales").refs()) > {f"run-{run.id.lower()}-1"}
+    staged = house.warehouse.staging_folder(run.id, 1)
+    assert list(staged.rglob("*.parquet"))
+
+    sweep = Sweep(house.store, house.warehouse)
+    assert sweep.do() == 0  # its lease still runs
+    until(house.store.reap)
+    assert sweep.do() == 1
+    assert sweep.do() == 0
+    assert house.get(run).state is RunState.QUEUED
+    left = house.warehouse.load("analytics.sales").refs()
+    assert not [name for name in left if run.id.lower() in name]
+    assert not list(staged.rglob("*.parquet"))

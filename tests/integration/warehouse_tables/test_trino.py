@@ -2,15 +2,20 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from store_kit import run_of
+from trino.exceptions import TrinoQueryError
 
 from jupyter_orch.domain.errors import Unavailable
+from jupyter_orch.service.sweep import Sweep
 from jupyter_orch.settings import Settings, load
+from jupyter_orch.store.memory import MemoryStore
 from jupyter_orch.warehouse.connect import open_connection
 from tests.trino_fixture import TrinoServer
 
@@ -163,12 +168,9 @@ def test_strange_slices_have_strange_folders_that_trino_finds(
         assert [row[0] for row in ask(settings, statement)] == values
 
 
-def test_cancelling_ends_a_query_and_forgives_one_that_has_ended(
-    trino_server: TrinoServer, shared: Lake, ask: Ask
-) -> None:
-    """The query is told that it was killed."""
-    from trino.exceptions import TrinoQueryError
-
+@contextmanager
+def endless_query(trino_server: TrinoServer, ask: Ask) -> "Iterator[tuple[str, Future[object]]]":
+    """A query that runs until somebody ends it: its id, and what becomes of it."""
     slow = open_connection(trino_server.settings, source="slow")
     slow.max_attempts = 1
     endless = "SELECT count(*) FROM tpch.sf1000.lineitem a, tpch.sf1000.orders b"
@@ -180,15 +182,42 @@ def test_cancelling_ends_a_query_and_forgives_one_that_has_ended(
         try:
             while not (found := ask(trino_server.settings, running)):
                 assert not answer.done()
-            query_id = found[0][0]
-            shared.warehouse.cancel_query(query_id)
-            with pytest.raises(TrinoQueryError) as caught:
-                answer.result(timeout=60)
+            yield str(found[0][0]), answer
         finally:
             slow.close()
-    assert caught.value.error_name == "ADMINISTRATIVELY_KILLED"
+
+
+def killed(answer: "Future[object]") -> bool:
+    """Whether the query was told that it was killed."""
+    with pytest.raises(TrinoQueryError) as caught:
+        answer.result(timeout=60)
+    return bool(caught.value.error_name == "ADMINISTRATIVELY_KILLED")
+
+
+def test_cancelling_ends_a_query_and_forgives_one_that_has_ended(
+    trino_server: TrinoServer, shared: Lake, ask: Ask
+) -> None:
+    """One that never was is fine as well."""
+    with endless_query(trino_server, ask) as (query_id, answer):
+        shared.warehouse.cancel_query(query_id)
+        assert killed(answer)
     shared.warehouse.cancel_query(query_id)
     shared.warehouse.cancel_query("20130101_000000_00000_aaaaa")
+
+
+def test_a_query_of_a_lost_worker_is_ended(
+    trino_server: TrinoServer, shared: Lake, ask: Ask
+) -> None:
+    """Nobody waits for its answer any more."""
+    store = MemoryStore()
+    store.add_run(run_of())
+    (run,) = store.claim_runs("gone", limit=1, lease_seconds=0)
+    with endless_query(trino_server, ask) as (query_id, answer):
+        assert store.record_query("gone", run.id, 1, query_id)
+        assert store.reap() == 1
+        assert Sweep(store, shared.warehouse).do() == 1
+        assert killed(answer)
+    store.close()
 
 
 def test_the_warehouse_says_which_engine_answers(trino_server: TrinoServer, shared: Lake) -> None:
