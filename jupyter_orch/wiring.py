@@ -18,6 +18,7 @@ from jupyter_orch.settings import Settings, private_folder
 from jupyter_orch.wire import load
 
 if TYPE_CHECKING:
+    from jupyter_orch.runner.child import Launcher
     from jupyter_orch.scheduler.chores import Chore
 
 
@@ -30,7 +31,11 @@ class SystemClock:
 
 
 def open_service(
-    settings: Settings, roots: Sequence[Path], roles: Collection[Role] = ROLES
+    settings: Settings,
+    roots: Sequence[Path],
+    roles: Collection[Role] = ROLES,
+    *,
+    launcher: "Launcher | None" = None,
 ) -> Service:
     """The service of this installation, not started yet.
 
@@ -38,11 +43,13 @@ def open_service(
         settings: What is in force.
         roots: Folders whose notebooks may be scheduled, when the settings name none.
         roles: What this process does; the rest is done by others on the same database.
+        launcher: What the worker begins attempts with; absent: a process that executes a notebook.
 
     Raises:
         Unavailable: The database or the catalog cannot be opened.
     """
     from jupyter_orch.notify import SettingsCourier
+    from jupyter_orch.runner.child import Child
     from jupyter_orch.runner.worker import Worker
     from jupyter_orch.scheduler.chores import Chores
     from jupyter_orch.scheduler.timer import Timer
@@ -56,7 +63,11 @@ def open_service(
         courier = SettingsCourier(settings.notify)
         schedules = "scheduler" in roles
         works = "worker" in roles
-        worker = Worker(store, artifacts, warehouse, settings) if works else Elsewhere()
+        worker = (
+            Worker(store, artifacts, warehouse, settings, launcher=launcher or Child)
+            if works
+            else Elsewhere()
+        )
         chores = (
             _chores(
                 store=store,

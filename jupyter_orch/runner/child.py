@@ -9,12 +9,52 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from jupyter_orch.runner.process import kill_group, kill_marked
 
 _MASK_WAIT = 5.0  # seconds
 _MODULE = "jupyter_orch.runner.attempt"
+
+
+class Launched(Protocol):
+    """What executes one attempt, as its supervisor sees it."""
+
+    #: What it tells: `progress` with `done` and `total`, `finished` with `result`; None at its end.
+    events: "queue.SimpleQueue[dict[str, Any] | None]"
+
+    def stop(self) -> None:
+        """Asks it to interrupt the notebook and save."""
+        ...
+
+    def mask(self, value: str) -> None:
+        """Tells it a secret, and waits until it masks it."""
+        ...
+
+    def kill(self) -> None:
+        """Ends it at once, with everything that it started."""
+        ...
+
+    def close(self) -> int:
+        """Makes sure that nothing of it is left; answers its exit status."""
+        ...
+
+
+class Launcher(Protocol):
+    """Begins an attempt; `Child` is the one that executes notebooks."""
+
+    def __call__(
+        self, message: Mapping[str, Any], *, env: Mapping[str, str], folder: Path, channel: Path
+    ) -> Launched:
+        """Begins what the message requests.
+
+        Args:
+            message: `request` says what to execute, `log` where to write what happens.
+            env: The environment; it names the attempt's channel.
+            folder: Private to the attempt, gone after it.
+            channel: The socket that leads to the worker.
+        """
+        ...
 
 
 class Child:

@@ -19,7 +19,7 @@ from jupyter_orch.execution.notebook_file import clear_asides
 from jupyter_orch.execution.outputs import AttemptOutputs, Ending
 from jupyter_orch.execution.requests import KernelRequests
 from jupyter_orch.ports import Artifacts, Ledger, Warehouse
-from jupyter_orch.runner.child import Child
+from jupyter_orch.runner.child import Launched, Launcher
 from jupyter_orch.runner.environment import kernel_environment
 from jupyter_orch.runner.holding import Holding, retry_delay
 from jupyter_orch.runner.process import channel_path, private_folder
@@ -58,16 +58,18 @@ class Supervisor:
         artifacts: Artifacts,
         warehouse: Warehouse,
         settings: Settings,
+        launcher: Launcher,
     ) -> None:
         self.holding = Holding(run, worker=worker, ledger=ledger)
         self._run = run
         self._artifacts = artifacts
         self._warehouse = warehouse
         self._settings = settings
+        self._launcher = launcher
         self._masker = Masker()
         #: How the attempt ends that somebody wants to end; absent: by itself.
         self._stop: Ending | None = None
-        self._child: Child | None = None
+        self._child: Launched | None = None
         self._queries: deque[str] = deque(maxlen=_QUERIES_KEPT)
         self._lock = threading.Lock()
 
@@ -157,7 +159,7 @@ class Supervisor:
         self, folder: Path, kept: Path, channel: ChannelServer, log: RunLog
     ) -> dict[str, Any] | None:
         environment = kernel_environment(self._settings, folder)
-        child = Child(
+        child = self._launcher(
             {
                 "log": str(kept / FILE_NAME),
                 "request": {
@@ -191,7 +193,7 @@ class Supervisor:
         log.write("folder.missing", level="warning", folder=str(wanted))
         return folder / "tmp"
 
-    def _watch(self, child: Child, log: RunLog) -> dict[str, Any] | None:
+    def _watch(self, child: Launched, log: RunLog) -> dict[str, Any] | None:
         """The child's result, or None when it ended without one."""
         timeout = self._run.policies.timeout_seconds
         deadline = None if timeout is None else time.monotonic() + timeout

@@ -16,6 +16,7 @@ from jupyter_orch.domain.outputs import StagedOutput
 from jupyter_orch.execution.log import FILE_NAME, RunLog
 from jupyter_orch.execution.outputs import publish
 from jupyter_orch.ports import Artifacts, Ledger, Warehouse, WorkerInfo
+from jupyter_orch.runner.child import Child, Launcher
 from jupyter_orch.runner.holding import Holding
 from jupyter_orch.runner.process import clear_leftovers
 from jupyter_orch.runner.supervisor import Supervisor
@@ -51,6 +52,7 @@ class Worker:
         settings: Settings,
         *,
         name: str | None = None,
+        launcher: Launcher = Child,
     ) -> None:
         #: Unique among all workers, also after a restart on the same host.
         self.name = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
@@ -58,6 +60,7 @@ class Worker:
         self._artifacts = artifacts
         self._warehouse = warehouse
         self._settings = settings
+        self._launcher = launcher
         self._lock = threading.Lock()
         self._tasks: dict[threading.Thread, _Task] = {}
         self._stopping = threading.Event()
@@ -168,6 +171,7 @@ class Worker:
                     artifacts=self._artifacts,
                     warehouse=self._warehouse,
                     settings=self._settings,
+                    launcher=self._launcher,
                 )
             )
         return len(publications) + len(runs)

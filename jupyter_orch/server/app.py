@@ -9,7 +9,7 @@ import os
 import secrets
 import signal
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -102,11 +102,11 @@ def run(settings: Settings, roots: Sequence[Path], roles: Collection[Role] = ROL
         Unavailable: The database or the catalog cannot be opened.
     """
     os.umask(0o077)
-    if "api" not in roles:
-        _run_silent(settings, roots, roles)
-        return
     from jupyter_orch.wiring import open_service
 
+    if "api" not in roles:
+        attend(lambda: open_service(settings, roots, roles), roles)
+        return
     socket = settings.state_dir / SOCKET
     with only_instance(settings.state_dir, {"version": __version__}):
         service = open_service(settings, roots, roles)
@@ -119,15 +119,16 @@ def run(settings: Settings, roots: Sequence[Path], roles: Collection[Role] = ROL
             socket.unlink(missing_ok=True)
 
 
-def _run_silent(settings: Settings, roots: Sequence[Path], roles: Collection[Role]) -> None:
-    """Schedules or executes beside the API of another process; any number of these may run."""
-    from jupyter_orch.wiring import open_service
+def attend(opened: Callable[[], Service], roles: Collection[Role]) -> None:
+    """Schedules or executes beside the API of another process, until asked to stop (SIGTERM).
 
+    Any number of these may run.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    service = open_service(settings, roots, roles)
+    service = opened()
     service.start()
     LOG.info("service.ready roles=%s pid=%s", ",".join(sorted(roles)), os.getpid())
     stopped.wait()

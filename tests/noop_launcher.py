@@ -1,0 +1,80 @@
+"""Attempts that execute no notebook: all of the product but the process and its kernel."""
+
+import queue
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jupyter_orch.kernel.channel import Channel
+
+#: The run's parameter that says how many seconds an attempt takes; absent: none.
+SECONDS = "seconds"
+#: The run's parameter that names the table which each run appends one row to; absent: none.
+TABLE = "table"
+
+
+class NoopAttempt:
+    """Succeeds. What it takes and writes say the parameters of its run.
+
+    It is a `Launcher`, and runs in a thread of the worker's own process.
+    """
+
+    def __init__(
+        self, message: Mapping[str, Any], *, env: Mapping[str, str], folder: Path, channel: Path
+    ) -> None:
+        self.events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._ended = threading.Event()
+        self._env = env
+        parameters = message["request"]["parameters"]
+        self._seconds = float(parameters.get(SECONDS, 0))
+        self._table = parameters.get(TABLE)
+        self._thread = threading.Thread(target=self._execute, name="noop", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends, as an interrupted notebook does."""
+        self._ended.set()
+
+    def mask(self, value: str) -> None:
+        """It prints nothing."""
+
+    def kill(self) -> None:
+        """Ends."""
+        self._ended.set()
+
+    def close(self) -> int:
+        """Waits for its end."""
+        self._ended.set()
+        self._thread.join()
+        return 0
+
+    def _execute(self) -> None:
+        self.events.put({"event": "progress", "done": 0, "total": 1})
+        stopped = self._ended.wait(self._seconds) if self._seconds else False
+        try:
+            if not stopped and self._table:
+                self._write(self._table)
+        finally:
+            if not stopped:
+                result = {"reason": None, "error": None}
+                self.events.put({"event": "finished", "result": result})
+            self.events.put(None)
+
+    def _write(self, table: str) -> None:
+        """One row, as a kernel would write it: the run, its instant and the attempt."""
+        line = Channel.from_environment(self._env)
+        assert line is not None
+        try:
+            context = line.request({"do": "context"})
+            row = {name: [context[name]] for name in ("run_id", "logical_time", "attempt")}
+            file = Path(context["staging_folder"]) / "rows.parquet"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(pa.table(row), file)
+            request = {"table": table, "mode": "append", "files": [file.name]}
+            line.request({"do": "stage", "request": request})
+        finally:
+            line.close()
