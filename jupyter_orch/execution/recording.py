@@ -4,9 +4,7 @@ import contextlib
 import getpass
 import os
 import secrets
-import shutil
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,6 +24,7 @@ from jupyter_orch.execution.mask import Masker
 from jupyter_orch.execution.notebook_file import save_notebook
 from jupyter_orch.execution.outputs import AttemptOutputs, Ending
 from jupyter_orch.execution.pipeline import NotebookResult
+from jupyter_orch.execution.private import channel_path, private_folder
 from jupyter_orch.execution.requests import KernelRequests
 from jupyter_orch.kernel.secrets import resolve
 from jupyter_orch.settings import Settings, load
@@ -67,7 +66,6 @@ class Recording:
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Keeps lease and channel while the block runs."""
-        folder = Path(tempfile.mkdtemp(prefix="jorch-in-place-"))
         requests = KernelRequests(
             self._run,
             outputs=self._outputs,
@@ -77,18 +75,18 @@ class Recording:
                 self._worker, self._run.id, self._run.attempt, query
             ),
         )
-        channel = ChannelServer(folder / "channel", requests.handlers())
-        self.environment = channel.environment
         heart = threading.Thread(target=self._beat, name="recording-heart", daemon=True)
-        heart.start()
-        try:
-            yield
-        finally:
-            self._ended.set()
-            heart.join()
-            channel.close()
-            self.log.close()
-            shutil.rmtree(folder, ignore_errors=True)
+        with private_folder() as folder:
+            channel = ChannelServer(channel_path(folder), requests.handlers())
+            self.environment = channel.environment
+            heart.start()
+            try:
+                yield
+            finally:
+                self._ended.set()
+                heart.join()
+                channel.close()
+                self.log.close()
 
     def watch(self, client: CellClient, manager: Any) -> None:
         """What to stop when somebody cancels, and whose progress to tell."""

@@ -17,12 +17,12 @@ from jupyter_orch.execution.log import FILE_NAME, RunLog
 from jupyter_orch.execution.mask import Masker
 from jupyter_orch.execution.notebook_file import clear_asides
 from jupyter_orch.execution.outputs import AttemptOutputs, Ending
+from jupyter_orch.execution.private import channel_path, private_folder
 from jupyter_orch.execution.requests import KernelRequests
 from jupyter_orch.ports import Artifacts, Ledger, Warehouse
 from jupyter_orch.runner.child import Launched, Launcher
 from jupyter_orch.runner.environment import kernel_environment
 from jupyter_orch.runner.holding import Holding, retry_delay
-from jupyter_orch.runner.process import channel_path, private_folder
 from jupyter_orch.settings import Settings
 
 _log = logging.getLogger(__name__)

@@ -13,14 +13,10 @@ from jupyter_orch.domain.ids import DEFAULT_TEAM, RunId
 from jupyter_orch.domain.model import Policies, Run
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.execution.outputs import Ending
+from jupyter_orch.execution.private import channel_path, private_folder
 from jupyter_orch.runner.environment import kernel_environment
 from jupyter_orch.runner.holding import retry_delay
-from jupyter_orch.runner.process import (
-    channel_path,
-    clear_leftovers,
-    kill_marked,
-    private_folder,
-)
+from jupyter_orch.runner.process import clear_leftovers, kill_marked
 from jupyter_orch.settings import Settings, load
 
 

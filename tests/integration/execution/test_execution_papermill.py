@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from jupyter_orch.domain.ids import DEFAULT_TEAM, JobId, new_id
 from jupyter_orch.domain.model import Job, JobSpec
 from jupyter_orch.domain.states import Reason, RunState
 
-from .conftest import House, notebook, text_of
+from .conftest import House, notebook, text_of, until
 
 PAPERMILL = str(Path(sys.executable).parent / "papermill")
 WRITE = (
@@ -175,3 +176,33 @@ def test_without_a_history_the_notebook_still_runs(house: House) -> None:
     assert done.returncode == 0, done.stderr
     assert "jupyter_orch: this run is not recorded" in done.stderr
     assert "ran" in text_of(result(house))
+
+
+@pytest.mark.slow
+def test_a_killed_papermill_leaves_a_failed_run_and_nothing_else(house: House) -> None:
+    """Its run fails when its lease is over; the next worker removes its folder."""
+    mark = house.folder / "mark"
+    wait = f"import time\nopen({str(mark)!r}, 'w').close()\ntime.sleep(600)"
+    nbformat.write(notebook(wait), house.folder / "in.ipynb")
+    environment = {
+        **os.environ,
+        "JUPYTER_ORCH__STATE__DIR": str(house.settings.state_dir),
+        "JUPYTER_ORCH__WORKER__LEASE_SECONDS": "3",
+    }
+    command = [PAPERMILL, "in.ipynb", "out.ipynb", "--engine", "jupyter_orch"]
+    process = subprocess.Popen(
+        command, cwd=house.folder, env=environment, stderr=subprocess.DEVNULL
+    )
+    try:
+        until(mark.exists)
+    finally:
+        process.kill()
+        process.wait()
+    folders = f"jorch-{process.pid}-*"
+    assert list(Path(tempfile.gettempdir()).glob(folders))
+
+    house.worker(lease_seconds=3.0)
+    assert not list(Path(tempfile.gettempdir()).glob(folders))
+    (run,) = house.store.list_runs(DEFAULT_TEAM).items
+    done = house.wait(run)
+    assert (done.state, done.reason) == (RunState.FAILED, Reason.WORKER_LOST)
