@@ -85,7 +85,15 @@ def open_service(
             artifacts,
             warehouse,
             # The worker beside the timer need not look for what has just been made.
-            Timer(store, notebooks.freeze, clock, fired=worker.wake) if schedules else Elsewhere(),
+            Timer(
+                store,
+                notebooks.freeze,
+                clock,
+                schema_of=notebooks.schema_of,
+                fired=worker.wake,
+            )
+            if schedules
+            else Elsewhere(),
             worker,
             chores=Chores(chores) if schedules else Elsewhere(),
             notebooks=notebooks,
@@ -115,11 +123,12 @@ def _chores(
 
     days, batch = settings.retention_days, settings.retention_batch
     retention = Retention(store, artifacts, days=days, batch=batch)
+    feeder = Feeder(store, notebooks.freeze, notebooks.schema_of)
     return [
         Chore(name="reap", every_seconds=2, do=store.reap),
         Chore(name="queue", every_seconds=1, do=store.sweep_queue),
         Chore(name="sweep", every_seconds=2, do=Sweep(store, warehouse).do),
-        Chore(name="backfill", every_seconds=1, do=Feeder(store, notebooks.freeze).feed),
+        Chore(name="backfill", every_seconds=1, do=feeder.feed),
         Chore(name="notify", every_seconds=2, do=Notifier(store, courier, SystemClock()).do),
         Chore(name="retention", every_seconds=5, do=retention.do),
     ]

@@ -11,6 +11,7 @@ from keyword import iskeyword
 from typing import Any
 
 from jupyter_orch.domain.errors import BadFields, BadInput
+from jupyter_orch.domain.expressions_render import has_expression
 from jupyter_orch.domain.parameters_types import types_of
 from jupyter_orch.domain.parameters_values import Unfit, canonical
 
@@ -77,15 +78,26 @@ def problems(
             for name in schema.get("required", ())
             if name not in values
         ]
-    if not found and len(json.dumps(values, default=str)) > _LARGEST_VALUES:
-        found.append(
-            BadInput(
-                "The parameters are larger than 1 MB of JSON in all.",
-                field=field,
-                hint="Put large values into a file or a table and pass its name.",
-            )
-        )
+    if not found:
+        try:
+            check_size(values, field=field)
+        except BadInput as error:
+            found.append(error)
     return tuple(found)
+
+
+def check_size(values: Mapping[str, Any], *, field: str) -> None:
+    """Refuses values that are too large to travel with a run.
+
+    Raises:
+        BadInput: They are.
+    """
+    if len(json.dumps(values, default=str)) > _LARGEST_VALUES:
+        raise BadInput(
+            "The parameters are larger than 1 MB of JSON in all.",
+            field=field,
+            hint="Put large values into a file or a table and pass its name.",
+        )
 
 
 def _unknown(schema: Mapping[str, Any], name: object, field: str) -> BadInput | None:
@@ -116,6 +128,7 @@ def parse(
     """Values from `name=value` texts, typed by the schema; required names may be missing.
 
     Lists are JSON or separated by commas; `none` and the empty text are null where null is taken.
+    What holds an expression stays as it is written: only a run knows what it becomes.
 
     Raises:
         BadInput: A text without `=`, an unknown name, or a value that does not fit.
@@ -131,7 +144,9 @@ def parse(
                 hint="For example: day=2013-02-01",
             )
         values[name] = _from_text(schema["properties"].get(name, {}), text)
-    return check(schema, values, field=field, partial=True)
+    dynamic = {name: value for name, value in values.items() if has_expression(value)}
+    fixed = {name: value for name, value in values.items() if name not in dynamic}
+    return check(schema, fixed, field=field, partial=True) | dynamic
 
 
 def _from_text(schema: Mapping[str, Any], text: str) -> Any:

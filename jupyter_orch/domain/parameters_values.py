@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_orch.domain.parameters_types import types_of
 
-_DEEPEST = 20
+DEEPEST = 20
 _LARGEST_INT = 2**63
 
 
@@ -22,7 +22,7 @@ def canonical(schema: Mapping[str, Any], value: Any, *, depth: int = 0) -> Any:
     Raises:
         Unfit: It does not.
     """
-    if depth > _DEEPEST:
+    if depth > DEEPEST:
         raise Unfit("is nested too deeply")
     kinds = types_of(schema)
     complaint = ""

@@ -1,6 +1,6 @@
 """Between the instants of UTC and the clock on the wall of a time zone, both ways."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -27,17 +27,17 @@ def offset_of(local: datetime) -> timedelta:
     return local.utcoffset() or timedelta()
 
 
-def wall_at(instant: datetime, zone: ZoneInfo) -> datetime:
+def wall_at(instant: datetime, zone: tzinfo) -> datetime:
     """What the clock shows, without its zone."""
     return instant.astimezone(zone).replace(tzinfo=None)
 
 
-def same_clock(zone: ZoneInfo, one: datetime, other: datetime) -> bool:
+def same_clock(zone: tzinfo, one: datetime, other: datetime) -> bool:
     """Whether the clock is equally far ahead of UTC at both instants."""
     return offset_of(one.astimezone(zone)) == offset_of(other.astimezone(zone))
 
 
-def earliest(wall: datetime, zone: ZoneInfo) -> datetime:
+def earliest(wall: datetime, zone: tzinfo) -> datetime:
     """The first instant at which the clock shows `wall`, or the end of the gap that swallows it."""
     instant = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if wall_at(instant, zone) == wall:
@@ -45,12 +45,12 @@ def earliest(wall: datetime, zone: ZoneInfo) -> datetime:
     return _change_between(zone, wall.replace(tzinfo=zone, fold=1).astimezone(UTC), instant)
 
 
-def midnight(day: date, zone: ZoneInfo) -> datetime:
+def midnight(day: date, zone: tzinfo) -> datetime:
     """The first instant at which the clock shows the beginning of the day, or a later time."""
     return earliest(datetime.combine(day, time()), zone)
 
 
-def _change_between(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
+def _change_between(zone: tzinfo, low: datetime, high: datetime) -> datetime:
     """The instant in (low, high] at which clocks change from what they are at `low`."""
     low, high = low.replace(microsecond=0), high.replace(microsecond=0)
     while high - low > _SECOND:

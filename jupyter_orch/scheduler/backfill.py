@@ -1,15 +1,16 @@
 """Goes on with backfills: each gets as many runs as it has room for, one transaction at a time."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 
 from jupyter_orch.domain.backfill import Step, next_step
 from jupyter_orch.domain.errors import Unavailable
 from jupyter_orch.domain.ids import BackfillId, RunId, new_id
-from jupyter_orch.domain.model import Backfill, Job, Run
+from jupyter_orch.domain.model import Job, Run
+from jupyter_orch.domain.run_values import need_rendering, with_values
 from jupyter_orch.domain.schedule_runs import backfill_run
 from jupyter_orch.ports import BackfillFeed, BackfillStore
+from jupyter_orch.scheduler.enqueue import Freeze, SchemaOf, takes_anything
 
 log = logging.getLogger(__name__)
 #: Transactions of one round; what is left waits for the next round, and a stop for no longer.
@@ -22,11 +23,15 @@ class Feeder:
     Args:
         store: The database.
         freeze: Stores a job's notebook and answers its sha256; raises when there is none to store.
+        schema_of: What a stored notebook takes; asked only when a value has to be rendered.
     """
 
-    def __init__(self, store: BackfillStore, freeze: Callable[[Job], str]) -> None:
+    def __init__(
+        self, store: BackfillStore, freeze: Freeze, schema_of: SchemaOf = takes_anything
+    ) -> None:
         self._store = store
         self._freeze = freeze
+        self._schema_of = schema_of
         self._faults: dict[BackfillId, Exception] = {}
 
     def feed(self) -> None:
@@ -63,27 +68,30 @@ class Feeder:
             return True
         step = next_step(backfill, room=feed.room, states=feed.states)
         try:
-            sha256 = self._notebook(feed.job, backfill) if step.slots else ""
+            runs = self._runs(feed, feed.job, step) if step.slots else []
         except Unavailable as error:
             log.warning(
                 "backfill.postponed", extra={"backfill_id": backfill.id, "error": str(error)}
             )
             return False
-        feed.insert(_runs(feed, feed.job, step, sha256))
+        feed.insert(runs)
         feed.advance(step.cursor, exhausted=step.exhausted)
         return True
 
-    def _notebook(self, job: Job, backfill: Backfill) -> str:
-        return backfill.notebook_sha256 or self._freeze(job)
-
-
-def _runs(feed: BackfillFeed, job: Job, step: Step, sha256: str) -> list[Run]:
-    """The runs with ids in the order of the backfill, which is the order that they are taken in."""
-    ids = sorted(new_id() for _ in step.slots)
-    return [
-        replace(
-            backfill_run(job, feed.backfill, slot, notebook_sha256=sha256, now=feed.now),
-            id=RunId(new),
-        )
-        for new, slot in zip(ids, step.slots, strict=True)
-    ]
+    def _runs(self, feed: BackfillFeed, job: Job, step: Step) -> list[Run]:
+        """The runs with ids in the order of the backfill, so that they are taken in it."""
+        backfill = feed.backfill
+        sha256 = backfill.notebook_sha256 or self._freeze(job)
+        ids = sorted(new_id() for _ in step.slots)
+        runs = [
+            replace(
+                backfill_run(job, backfill, slot, notebook_sha256=sha256, now=feed.now),
+                id=RunId(new),
+            )
+            for new, slot in zip(ids, step.slots, strict=True)
+        ]
+        trigger = backfill.trigger
+        if not need_rendering(job.spec.parameters, trigger.parameters, backfill.parameters):
+            return runs
+        schema = self._schema_of(sha256)
+        return [with_values(run, schema, trigger.time_zone, now=feed.now) for run in runs]

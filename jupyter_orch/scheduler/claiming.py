@@ -22,7 +22,7 @@ from jupyter_orch.domain.errors import Unavailable
 from jupyter_orch.domain.ids import JobId
 from jupyter_orch.domain.schedule_plan import Plan, plan_due
 from jupyter_orch.ports import DueTrigger, ScheduleStore, WakeUp
-from jupyter_orch.scheduler.enqueue import Freeze, enqueue
+from jupyter_orch.scheduler.enqueue import Freeze, SchemaOf, enqueue, takes_anything
 
 log = logging.getLogger(__name__)
 #: Longest time between two looks at the database: another process may have saved a job.
@@ -218,17 +218,20 @@ def _disable(wake: WakeUp, due: DueTrigger, error: Exception) -> None:
 class EnqueueExecutor(BaseExecutor):  # type: ignore[misc]
     """Runs nothing: a due trigger becomes rows in the transaction of the wake-up."""
 
-    def __init__(self, store: ClaimingJobStore, freeze: Freeze) -> None:
+    def __init__(
+        self, store: ClaimingJobStore, freeze: Freeze, schema_of: SchemaOf = takes_anything
+    ) -> None:
         super().__init__()
         self._store = store
         self._freeze = freeze
+        self._schema_of = schema_of
 
     def submit_job(self, job: _DueJob, _run_times: list[datetime]) -> None:
         """Inserts the rows; there are no instances to count."""
         if self._store.wake is None or self._store.spoiled:
             return
         try:
-            enqueue(self._store.wake, job.due, job.plan, self._freeze)
+            enqueue(self._store.wake, job.due, job.plan, self._freeze, self._schema_of)
         except Exception as error:  # noqa: BLE001 - the wake-up is rolled back by the store
             self._store.at_fault(job, error)
 

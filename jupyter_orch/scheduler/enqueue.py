@@ -1,13 +1,15 @@
 """From a due trigger and its plan to rows: runs, and skipped rows with a reason."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from jupyter_orch.domain.errors import OrchError, Unavailable
 from jupyter_orch.domain.ids import RunId, new_id
-from jupyter_orch.domain.model import Job, Run, RunError
+from jupyter_orch.domain.model import Job, Run, RunError, Trigger
+from jupyter_orch.domain.run_values import need_rendering, with_values
 from jupyter_orch.domain.schedule_plan import Plan, Slot, Span
 from jupyter_orch.domain.schedule_runs import scheduled_run, skipped_run
 from jupyter_orch.domain.states import Reason
@@ -16,17 +18,26 @@ from jupyter_orch.ports import DueTrigger, WakeUp
 log = logging.getLogger(__name__)
 #: Stores the notebook of a job and answers its sha256; raises when there is none to store.
 Freeze = Callable[[Job], str]
+Schema = Mapping[str, Any]
+#: The JSON Schema of the parameters of a stored notebook, by its sha256.
+SchemaOf = Callable[[str], Schema]
 
 
-def enqueue(wake: WakeUp, due: DueTrigger, plan: Plan, freeze: Freeze) -> None:
+def takes_anything(_sha256: str) -> Schema:
+    """The schema of a notebook of which nothing is known."""
+    return {"type": "object", "properties": {}, "additionalProperties": True}
+
+
+def enqueue(wake: WakeUp, due: DueTrigger, plan: Plan, freeze: Freeze, schema_of: SchemaOf) -> None:
     """Inserts what the plan and the policy for overlap lead to."""
     job, trigger = due.job, due.trigger
-    rows = []
+    rows: list[Run] = []
+    schema: Schema | None = None
     if plan.skipped is not None:
         rows.append(skipped_run(job, trigger, plan.skipped, reason=Reason.CATCH_UP, now=wake.now))
     slots, overlapping, why = _share(wake, job, plan.slots)
     if slots:
-        sha256, failure = _frozen(job, freeze)
+        sha256, schema, failure = _frozen(job, trigger, freeze, schema_of)
         rows += [
             scheduled_run(job, trigger, slot, notebook_sha256=sha256, now=wake.now, failure=failure)
             for slot in slots
@@ -34,7 +45,10 @@ def enqueue(wake: WakeUp, due: DueTrigger, plan: Plan, freeze: Freeze) -> None:
     if overlapping:
         span = Span(count=len(overlapping), first=overlapping[0].at, last=overlapping[-1].at)
         rows.append(skipped_run(job, trigger, span, reason=why, now=wake.now))
-    wake.insert(_in_order(rows))
+    rows = _in_order(rows)
+    if schema is not None:
+        rows = [with_values(row, schema, trigger.time_zone, now=wake.now) for row in rows]
+    wake.insert(rows)
 
 
 def _share(
@@ -51,19 +65,25 @@ def _share(
     return slots, (), Reason.OVERLAP
 
 
-def _frozen(job: Job, freeze: Freeze) -> tuple[str, tuple[Reason, RunError] | None]:
-    """The notebook's hash, or why there is none: then the run fails and the schedule goes on."""
+def _frozen(
+    job: Job, trigger: Trigger, freeze: Freeze, schema_of: SchemaOf
+) -> tuple[str, Schema | None, tuple[Reason, RunError] | None]:
+    """The notebook's hash and, if a value has to be rendered, its schema.
+
+    Or why there is none: then the run fails and the schedule goes on.
+    """
     try:
-        return freeze(job), None
+        sha256 = freeze(job)
+        dynamic = need_rendering(job.spec.parameters, trigger.parameters)
+        return sha256, schema_of(sha256) if dynamic else None, None
     except Unavailable as error:
-        return "", _failure(Reason.PLATFORM_ERROR, error.message)
+        return "", None, _failure(Reason.PLATFORM_ERROR, error.message)
     except OrchError as error:
-        return "", _failure(Reason.NOTEBOOK_MISSING, error.message)
+        return "", None, _failure(Reason.NOTEBOOK_MISSING, error.message)
     except Exception:
         log.exception("scheduler.freeze_failed", extra={"job_id": job.id})
-        return "", _failure(
-            Reason.PLATFORM_ERROR, "The notebook could not be stored; the service's log says why."
-        )
+        what = "The notebook could not be stored; the service's log says why."
+        return "", None, _failure(Reason.PLATFORM_ERROR, what)
 
 
 def _failure(reason: Reason, message: str) -> tuple[Reason, RunError]:

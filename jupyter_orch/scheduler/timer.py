@@ -9,7 +9,7 @@ from apscheduler.schedulers.base import STATE_RUNNING
 
 from jupyter_orch.ports import Clock, ScheduleStore
 from jupyter_orch.scheduler.claiming import POLL, ClaimingJobStore, EnqueueExecutor
-from jupyter_orch.scheduler.enqueue import Freeze
+from jupyter_orch.scheduler.enqueue import Freeze, SchemaOf, takes_anything
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +20,7 @@ class Timer:
     Args:
         store: The database; its clock decides what is due.
         freeze: Stores a job's notebook and answers its sha256.
+        schema_of: What a stored notebook takes; asked only when a value has to be rendered.
         clock: For `last_tick`.
         fired: Called after each wake-up in which something was due: there may be work.
     """
@@ -30,9 +31,11 @@ class Timer:
         freeze: Freeze,
         clock: Clock,
         *,
+        schema_of: SchemaOf = takes_anything,
         fired: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
+        self._schema_of = schema_of
         self._fired = fired
         self._freeze = freeze
         self._clock = clock
@@ -52,7 +55,7 @@ class Timer:
         loop = _Loop(timezone=UTC)
         claiming = ClaimingJobStore(self._store, self._tick, self._fired)
         loop.add_jobstore(claiming, "default")
-        loop.add_executor(EnqueueExecutor(claiming, self._freeze), "default")
+        loop.add_executor(EnqueueExecutor(claiming, self._freeze, self._schema_of), "default")
         loop.start()
         self._loop = loop
 

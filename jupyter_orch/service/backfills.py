@@ -3,12 +3,13 @@
 import hashlib
 from dataclasses import dataclass
 
+from jupyter_orch.domain import expressions
 from jupyter_orch.domain.backfill import MANY, BackfillPlan, BackfillRequest, make_plan
 from jupyter_orch.domain.errors import BadFields, BadInput, NotFound
 from jupyter_orch.domain.ids import ALPHABET, BackfillId, new_id
 from jupyter_orch.domain.model import Actor, Backfill, Job, Json, Page, Trigger
 from jupyter_orch.ports import Clock, Store
-from jupyter_orch.service.checks import check_parameters
+from jupyter_orch.service.intervals import named_trigger
 from jupyter_orch.service.notebooks import Notebooks
 from jupyter_orch.service.pages import page_size
 from jupyter_orch.service.rights import require
@@ -23,7 +24,7 @@ class _Checked:
     job: Job
     trigger: Trigger
     plan: BackfillPlan
-    #: The request's own values, as the notebook takes them.
+    #: The request's own values; those with expressions as they are written.
     parameters: dict[str, Json]
     notebook_sha256: str
 
@@ -148,11 +149,11 @@ class Backfills:
         trigger = _trigger(job, request.trigger)
         _check_limits(request)
         sha256 = self._notebooks.freeze(job)
-        values = check_parameters(
-            self._notebooks.frozen(sha256),
-            job.spec.parameters,
-            trigger.parameters,
-            request.parameters,
+        values = expressions.check(
+            self._notebooks.schema_of(sha256),
+            {**job.spec.parameters, **trigger.parameters, **request.parameters},
+            job=job.spec.name,
+            has_interval=trigger.kind != "once",
         )
         plan = make_plan(
             trigger,
@@ -171,7 +172,6 @@ class Backfills:
 
 def _trigger(job: Job, wanted: str | None) -> Trigger:
     triggers = job.spec.triggers
-    named = ", ".join(trigger.id for trigger in triggers)
     if not triggers:
         raise BadInput(
             f"The job {job.spec.name} has no trigger, so it has no past intervals.",
@@ -182,16 +182,9 @@ def _trigger(job: Job, wanted: str | None) -> Trigger:
         raise BadInput(
             f"The job {job.spec.name} has {len(triggers)} triggers; one of them is meant.",
             field="trigger",
-            hint=f"Choose one of: {named}.",
+            hint=f"Choose one of: {', '.join(trigger.id for trigger in triggers)}.",
         )
-    for trigger in triggers:
-        if wanted in {None, trigger.id}:
-            return trigger
-    raise BadInput(
-        f"The job {job.spec.name} has no trigger {wanted!r}.",
-        field="trigger",
-        hint=f"Choose one of: {named}.",
-    )
+    return triggers[0] if wanted is None else named_trigger(job, wanted)
 
 
 def _check_limits(request: BackfillRequest) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jupyter_orch.domain import parameters, schedule
+from jupyter_orch.domain import expressions, schedule
 from jupyter_orch.domain.errors import BadFields, BadInput
 from jupyter_orch.domain.model import JobSpec, Json, Trigger
 from jupyter_orch.domain.parameters import NotebookFacts
@@ -20,6 +20,11 @@ from jupyter_orch.service.notifications import check_notifications
 LONGEST_NAME = 200  # characters
 LONGEST_DESCRIPTION = 10_000  # characters
 MOST_TRIGGERS = 100
+#: Parameters that are the run's own data interval, unless somebody says otherwise.
+OWN_PARAMETERS = {
+    "orch_interval_start": "{{ interval_start }}",
+    "orch_interval_end": "{{ interval_end }}",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,23 +90,6 @@ def check_spec(
     if problems.found:
         raise BadFields(problems.found)
     return CheckedSpec(spec=spec, content=content)
-
-
-def check_parameters(
-    facts: NotebookFacts, *layers: Mapping[str, Json], field: str = "parameters"
-) -> dict[str, Json]:
-    """The values of a run: later layers win over earlier ones, and each fits the notebook.
-
-    Raises:
-        BadFields: The values that do not fit, are not known, or are missing.
-    """
-    merged: dict[str, Json] = {}
-    for layer in layers:
-        merged |= layer
-    found = parameters.problems(facts.schema, merged, field=field)
-    if found:
-        raise BadFields(found)
-    return parameters.check(facts.schema, merged, field=field)
 
 
 def with_defaults(schema: Mapping[str, Any], values: Mapping[str, Json]) -> dict[str, Any]:
@@ -181,14 +169,9 @@ def _check_times(
 
 def _check_parameters(spec: JobSpec, facts: NotebookFacts, problems: _Problems) -> JobSpec:
     """Values of job and triggers, canonical. A trigger may give what the job leaves open."""
-    values = _fitting(facts, spec.parameters, "parameters", problems)
+    values = _fitting(spec, facts, spec.parameters, "parameters", problems)
     triggers = tuple(
-        replace(
-            trigger,
-            parameters=_fitting(
-                facts, trigger.parameters, f"triggers.{index}.parameters", problems
-            ),
-        )
+        replace(trigger, parameters=_of_trigger(spec, facts, index, values, problems))
         for index, trigger in enumerate(spec.triggers)
     )
     for name in facts.schema.get("required", ()):
@@ -199,9 +182,42 @@ def _check_parameters(spec: JobSpec, facts: NotebookFacts, problems: _Problems) 
     return replace(spec, parameters=values, triggers=triggers)
 
 
-def _fitting(
-    facts: NotebookFacts, values: dict[str, Json], field: str, problems: _Problems
+def _of_trigger(
+    spec: JobSpec,
+    facts: NotebookFacts,
+    index: int,
+    of_job: Mapping[str, Json],
+    problems: _Problems,
 ) -> dict[str, Json]:
-    found = parameters.problems(facts.schema, values, field=field, partial=True)
-    problems.found.extend(found)
-    return values if found else parameters.check(facts.schema, values, field=field, partial=True)
+    trigger, field = spec.triggers[index], f"triggers.{index}.parameters"
+    own = {
+        name: text
+        for name, text in OWN_PARAMETERS.items()
+        if name in facts.schema["properties"] and name not in of_job and trigger.kind != "once"
+    }
+    values = _fitting(spec, facts, {**own, **trigger.parameters}, field, problems)
+    if trigger.kind == "once" and not problems.found:  # its run has no data interval
+        both = {**of_job, **values}
+        _fitting(spec, facts, both, field, problems, has_interval=False)
+    return values
+
+
+def _fitting(
+    spec: JobSpec,
+    facts: NotebookFacts,
+    values: dict[str, Json],
+    field: str,
+    problems: _Problems,
+    *,
+    has_interval: bool = True,
+) -> dict[str, Json]:
+    with problems.collecting():
+        return expressions.check(
+            facts.schema,
+            values,
+            job=spec.name,
+            field=field,
+            partial=True,
+            has_interval=has_interval,
+        )
+    return values

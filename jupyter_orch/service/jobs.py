@@ -2,17 +2,21 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jupyter_orch.domain import schedule
+from jupyter_orch.domain import expressions, schedule
 from jupyter_orch.domain.errors import Refused
 from jupyter_orch.domain.ids import ALPHABET, JobId, RunId, new_id
+from jupyter_orch.domain.interval import JobInterval
 from jupyter_orch.domain.model import Actor, Job, JobListState, JobSpec, JobSummary, Json, Page, Run
+from jupyter_orch.domain.run_values import context_of
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.ports import Artifacts, Clock, Courier, Store
-from jupyter_orch.service.checks import check_parameters, check_spec, with_defaults
+from jupyter_orch.service.checks import check_spec, with_defaults
+from jupyter_orch.service.intervals import ANY, Wanted, choose
 from jupyter_orch.service.notebooks import Notebooks
 from jupyter_orch.service.pages import page_size
 from jupyter_orch.service.rights import require
@@ -192,42 +196,85 @@ class Jobs:
         key: str,
         parameters: Mapping[str, Json],
         *,
+        wanted: Wanted = ANY,
         idempotency_key: str | None = None,
     ) -> Run:
-        """Queues a run now; the same key always answers with the same run.
+        """Queues a run now, of the last complete data interval unless another one is wanted.
+
+        Args:
+            actor: Who asks.
+            key: Id or name of the job.
+            parameters: Values that win over those of job and trigger.
+            wanted: The trigger or the interval that is meant.
+            idempotency_key: The same key always answers with the same run.
 
         Raises:
-            BadFields: Parameters that do not fit the notebook.
-            BadInput: The notebook is missing or is none any more (field `notebook`).
+            BadFields: Parameters that do not fit the notebook, or an interval that is none.
+            BadInput: There is no such trigger (field `trigger`); or the notebook is missing or is
+                none any more (field `notebook`).
         """
         require(actor, "operate")
         job = self._store.get_job(actor.team, key)
-        sha256 = self._notebooks.freeze(job)
-        values = check_parameters(self._notebooks.frozen(sha256), job.spec.parameters, parameters)
         now = self._clock.now()
-        run = self._store.add_run(
-            Run(
-                id=RunId(new_id()),
-                team=job.team,
-                job_id=job.id,
-                job_name=job.spec.name,
-                job_version=job.version,
-                run_key=f"manual:{idempotency_key or new_id()}",
-                kind="manual",
-                state=RunState.QUEUED,
-                logical_time=now,
-                not_before=now,
-                parameters=values,
-                notebook=job.spec.notebook,
-                notebook_sha256=sha256,
-                kernel=job.spec.kernel,
-                policies=job.spec.policies,
-                created_by=actor.user,
-                created_at=now,
-            )
+        chosen = choose(job, wanted, now)
+        sha256 = self._notebooks.freeze(job)
+        run = Run(
+            id=RunId(new_id()),
+            team=job.team,
+            job_id=job.id,
+            job_name=job.spec.name,
+            job_version=job.version,
+            run_key=f"manual:{idempotency_key or new_id()}",
+            kind="manual",
+            trigger_id=chosen.trigger_id,
+            state=RunState.QUEUED,
+            logical_time=now,
+            interval_start=chosen.interval_start,
+            interval_end=chosen.interval_end,
+            not_before=now,
+            parameters={**chosen.values(job), **parameters},
+            notebook=job.spec.notebook,
+            notebook_sha256=sha256,
+            kernel=job.spec.kernel,
+            policies=job.spec.policies,
+            created_by=actor.user,
+            created_at=now,
         )
+        values = expressions.resolve(
+            self._notebooks.schema_of(sha256), run.parameters, context_of(run, chosen.time_zone)
+        )
+        run = self._store.add_run(replace(run, parameters=values))
         self._worker.wake()
         return run
+
+    def interval(self, actor: Actor, key: str, *, wanted: Wanted = ANY) -> JobInterval:
+        """What a run by hand would take now.
+
+        Raises:
+            BadFields: The interval that is wanted is none.
+            BadInput: There is no such trigger (field `trigger`); or the notebook is missing or is
+                none any more (field `notebook`).
+        """
+        require(actor, "read")
+        job = self._store.get_job(actor.team, key)
+        now = self._clock.now()
+        chosen = choose(job, wanted, now)
+        context = expressions.Context(
+            time_zone=chosen.time_zone,
+            logical_time=now,
+            interval_start=chosen.interval_start,
+            interval_end=chosen.interval_end,
+            run_id=None,
+            job=job.spec.name,
+        )
+        schema = self._notebooks.schema_of(self._notebooks.freeze(job))
+        return JobInterval(
+            trigger=chosen.trigger.id if chosen.trigger else None,
+            time_zone=chosen.time_zone,
+            interval_start=chosen.interval_start,
+            interval_end=chosen.interval_end,
+            parameters=expressions.preview(schema, chosen.values(job), context),
+        )
 
     def _pools(self, actor: Actor) -> frozenset[str]:
         """Names of the pools that a job may name."""

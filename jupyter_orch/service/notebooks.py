@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from jupyter_orch.service.kernels import kernels
 from jupyter_orch.service.rights import require
 
 LARGEST_NOTEBOOK = 100 * 1024 * 1024  # bytes
+_SCHEMAS = 4096  # of frozen notebooks, kept in memory
 
 
 class Notebooks:
@@ -21,6 +23,7 @@ class Notebooks:
     def __init__(self, artifacts: Artifacts, roots: Sequence[Path]) -> None:
         self.roots = tuple(dict.fromkeys(root.absolute() for root in roots))
         self._artifacts = artifacts
+        self._schema_of = lru_cache(maxsize=_SCHEMAS)(lambda sha256: self.frozen(sha256).schema)
 
     def inspect(self, actor: Actor, path: str, *, root: Path | None = None) -> Mapping[str, Any]:
         """What the schedule form needs to know of a notebook.
@@ -112,6 +115,10 @@ class Notebooks:
     def frozen(self, sha256: str) -> NotebookFacts:
         """What a frozen notebook says."""
         return facts_of(self._artifacts.get_notebook(sha256))
+
+    def schema_of(self, sha256: str) -> Mapping[str, Any]:
+        """JSON Schema of the parameters of a frozen notebook; read once, as it never changes."""
+        return self._schema_of(sha256)
 
 
 def facts_of(content: bytes, *, field: str = "notebook") -> NotebookFacts:

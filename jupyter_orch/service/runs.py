@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from jupyter_orch.domain import expressions
 from jupyter_orch.domain.errors import NotFound, OrchError
 from jupyter_orch.domain.ids import BackfillId, RunId, new_id
 from jupyter_orch.domain.model import Actor, Job, Json, Page, Run, RunKind
+from jupyter_orch.domain.run_values import context_of, has_values_as_written
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.ports import Artifacts, Clock, Store
-from jupyter_orch.service.checks import check_parameters, with_defaults
+from jupyter_orch.service.checks import with_defaults
 from jupyter_orch.service.notebooks import Notebooks
 from jupyter_orch.service.pages import page_size
 from jupyter_orch.service.rights import require
@@ -85,7 +87,7 @@ class Runs:
         latest_notebook: bool = False,
         idempotency_key: str | None = None,
     ) -> Run:
-        """Queues a repetition with the same bytes and values, unless told otherwise.
+        """Queues a repetition with the same bytes, values and interval, unless told otherwise.
 
         Args:
             actor: Who asks.
@@ -107,22 +109,28 @@ class Runs:
             earlier = {name: value for name, value in earlier.items() if name in known}
         else:
             sha256, facts = run.notebook_sha256, self._notebooks.frozen(run.notebook_sha256)
-        values = check_parameters(facts, earlier, parameters)
         now = self._clock.now()
-        repeated = self._store.add_run(
-            replace(
-                _unstarted(run),
-                id=RunId(new_id()),
-                run_key=f"rerun:{run.id}:{idempotency_key or new_id()}",
-                kind="rerun",
-                not_before=now,
-                parameters=values,
-                notebook_sha256=sha256,
-                rerun_of=run.id,
-                created_by=actor.user,
-                created_at=now,
-            )
+        repeated = replace(
+            _unstarted(run),
+            id=RunId(new_id()),
+            run_key=f"rerun:{run.id}:{idempotency_key or new_id()}",
+            kind="rerun",
+            not_before=now,
+            parameters={**earlier, **parameters},
+            notebook_sha256=sha256,
+            rerun_of=run.id,
+            created_by=actor.user,
+            created_at=now,
         )
+        # What the run had is what it is, also when a form sends it back.
+        literal = {
+            name
+            for name, value in repeated.parameters.items()
+            if name in earlier and value == earlier[name] and not has_values_as_written(run)
+        }
+        context = context_of(repeated, self._time_zone(actor, run))
+        values = expressions.resolve(facts.schema, repeated.parameters, context, literal=literal)
+        repeated = self._store.add_run(replace(repeated, parameters=values))
         self._worker.wake()
         return repeated
 
@@ -187,6 +195,12 @@ class Runs:
             return self._store.get_job(actor.team, run.job_id) if run.job_id else None
         except NotFound:
             return None
+
+    def _time_zone(self, actor: Actor, run: Run) -> str:
+        """The zone of the run's trigger; UTC when it has none, or none any more."""
+        job = self._job_of(actor, run)
+        triggers = job.spec.triggers if job else ()
+        return next((each.time_zone for each in triggers if each.id == run.trigger_id), "UTC")
 
     def _schema_of(self, run: Run) -> Mapping[str, Any]:
         try:
