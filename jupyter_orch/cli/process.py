@@ -52,6 +52,9 @@ def up(*, roots: tuple[Path, ...], detach: bool, roles: str) -> None:
         said = f"started (process {started.pid})" if started.fresh else "running already"
         render.console().print(f"The service is {said}. Its log: {started.log}")
         return
+    from jupyter_orch.server.lean import leave_out_iris
+
+    leave_out_iris()
     from jupyter_orch.server.app import run
 
     run(settings, folders, chosen)

@@ -1,17 +1,16 @@
-"""The warehouse port on an Iceberg catalog: tables, their versions, and what runs bring."""
+"""The warehouse port: the little that needs no table, and a door to the rest.
 
-import contextlib
-import logging
+What reads and writes tables takes a second and a hundred megabytes to import, so it is loaded when
+the first table is asked for. A service that only schedules never needs it.
+"""
+
 import re
 import threading
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyiceberg.table import Table
-
-from jupyter_orch.domain.errors import BadInput, NotFound, OrchError, Refused
+from jupyter_orch.domain.errors import BadInput, Refused
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.model import Page
 from jupyter_orch.domain.outputs import (
@@ -22,24 +21,14 @@ from jupyter_orch.domain.outputs import (
     TableVersion,
 )
 from jupyter_orch.settings import Settings, without_password
-from jupyter_orch.warehouse import (
-    names,
-    preview,
-    publish,
-    snapshots,
-    staging,
-    versions,
-)
-from jupyter_orch.warehouse.catalog import open_catalog
-from jupyter_orch.warehouse.outputs import Outputs
+from jupyter_orch.warehouse import attempt_folder
 
 if TYPE_CHECKING:
-    from pyiceberg.catalog.sql import SqlCatalog
+    from pyiceberg.table import Table
 
-_MAX_PAGE = 500
+    from jupyter_orch.warehouse.lake import Lake
+
 _QUERY_ID = re.compile(r"[A-Za-z0-9_]{1,64}")
-
-_log = logging.getLogger(__name__)
 
 
 class IcebergWarehouse:
@@ -48,15 +37,14 @@ class IcebergWarehouse:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._opening = threading.Lock()
-        self._catalog_or_none: SqlCatalog | None = None
-        self._outputs = Outputs(settings, lambda: self._catalog)
+        self._lake_or_none: Lake | None = None
 
     def close(self) -> None:
         """Closes the catalog's connections."""
         with self._opening:
-            if self._catalog_or_none is not None:
-                self._catalog_or_none.close()
-                self._catalog_or_none = None
+            if self._lake_or_none is not None:
+                self._lake_or_none.close()
+                self._lake_or_none = None
 
     def describe(self) -> Mapping[str, Any]:
         """Engine, address and folder; no secrets."""
@@ -75,78 +63,40 @@ class IcebergWarehouse:
 
     def staging_folder(self, run_id: RunId, attempt: int) -> Path:
         """Where the attempt's kernel puts data files; made, private to the user."""
-        place = staging.folder(self._settings, run_id, attempt)
-        for part in (place.parent.parent, place.parent, place):
-            part.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return place
+        return attempt_folder.make(self._settings, run_id, attempt)
 
     def stage(self, request: OutputRequest, provenance: Provenance) -> StagedOutput:
         """Checks the rows, and writes them where readers do not look."""
-        return self._outputs.stage(request, provenance)
+        return self._lake.outputs.stage(request, provenance)
 
     def publish(self, staged: StagedOutput, provenance: Provenance) -> TableVersion:
         """Makes it visible in one commit with the run's tag; safe to repeat."""
-        return self._outputs.publish(staged, provenance)
+        return self._lake.outputs.publish(staged, provenance)
 
     def discard(self, run_id: RunId, attempt: int) -> None:
         """Drops branches and files of an attempt; safe to repeat."""
-        self._outputs.discard(run_id, attempt)
+        place = attempt_folder.locate(self._settings, run_id, attempt)
+        if attempt_folder.marked(place):
+            self._lake.outputs.discard(run_id, attempt)
+        attempt_folder.clear(place)
 
     def tables(self, *, cursor: str | None = None, limit: int = 50) -> Page[TableInfo]:
         """Tables by name; the cursor is the name of the last one that was given."""
-        listed = sorted(".".join(identifier) for identifier in publish.list_tables(self._catalog))
-        following = [name for name in listed if cursor is None or name > cursor]
-        names_of_page = following[: max(1, limit)]
-        more = len(following) > len(names_of_page)
-        return Page(
-            items=tuple(map(self._info, names_of_page)),
-            next_cursor=names_of_page[-1] if more else None,
-        )
+        return self._lake.tables(cursor=cursor, limit=limit)
 
     def versions(
         self, table: str, *, cursor: str | None = None, limit: int = 50
     ) -> Page[TableVersion]:
         """Versions that `main` reached, newest first."""
-        return versions.page(self.load(table), cursor=cursor, limit=min(max(1, limit), _MAX_PAGE))
+        return self._lake.versions(table, cursor=cursor, limit=limit)
 
     def preview(self, table: str, *, version: int | None, limit: int = 20) -> Mapping[str, Any]:
         """The first rows of a version, as JSON values."""
-        loaded = self.load(table)
-        if version is not None:
-            versions.snapshot_at(loaded, version, table)
-        return preview.rows(loaded, version=version, limit=min(max(0, limit), _MAX_PAGE))
+        return self._lake.preview(table, version=version, limit=limit)
 
     def rollback(self, table: str, version: int, *, user: str) -> TableVersion:
         """Makes an old version current again, as a new version; history is kept."""
-        identifier = names.identify(table, self._settings.warehouse)
-        token = uuid.uuid4().hex
-
-        def attempt() -> TableVersion:
-            loaded = self.load(table)
-            for entry in loaded.metadata.snapshot_log[::-1]:
-                snapshot = loaded.metadata.snapshot_by_id(entry.snapshot_id)
-                known = (
-                    snapshot.summary.additional_properties if snapshot and snapshot.summary else {}
-                )
-                if known.get("orch.rollback-id") == token:
-                    return versions.describe(loaded, entry)
-            target = versions.snapshot_at(loaded, version, table)
-            if version == loaded.metadata.current_snapshot_id:
-                raise Refused(f"Version {version} of {table} is the current one.", field="version")
-            updates, head = snapshots.restore(
-                loaded,
-                target,
-                {
-                    "orch.operation": "rollback",
-                    "orch.user": user,
-                    "orch.rollback-to": str(version),
-                    "orch.rollback-id": token,
-                },
-            )
-            publish.move_main(loaded, updates, head)
-            return attempt()
-
-        return publish.settled(self._settings, identifier, attempt)
+        return self._lake.rollback(table, version, user=user)
 
     def cancel_query(self, query_id: str) -> None:
         """Stops a query of a real Trino; the embedded engine ends with its kernel."""
@@ -170,39 +120,19 @@ class IcebergWarehouse:
         finally:
             connection.close()  # type: ignore[no-untyped-call]
 
-    def load(self, table: str) -> Table:
+    def load(self, table: str) -> "Table":
         """The table as pyiceberg has it, for readers in this process.
 
         Raises:
             NotFound: There is none (field `table`).
         """
-        identifier = names.identify(table, self._settings.warehouse)
-        loaded = publish.load(self._catalog, identifier)
-        if loaded is None:
-            raise NotFound(
-                f"There is no table {'.'.join(identifier)}.",
-                field="table",
-                hint="jupyter orch tables lists what there is.",
-            )
-        return loaded
+        return self._lake.load(table)
 
     @property
-    def _catalog(self) -> "SqlCatalog":
-        with self._opening:
-            if self._catalog_or_none is None:
-                self._catalog_or_none = open_catalog(self._settings)
-            return self._catalog_or_none
+    def _lake(self) -> "Lake":
+        with self._opening:  # two threads that import one library at a time may meet half of it
+            if self._lake_or_none is None:
+                from jupyter_orch.warehouse.lake import Lake
 
-    def _info(self, name: str) -> TableInfo:
-        with contextlib.suppress(OrchError, OSError, ValueError):
-            table = self.load(name)
-            newest = versions.page(table, cursor=None, limit=1).items
-            last = newest[0] if newest else None
-            return TableInfo(
-                name=name,
-                versions=len(table.metadata.snapshot_log),
-                total_rows=last.total_rows if last else 0,
-                last_version=last,
-            )
-        _log.warning("warehouse.table_unreadable", extra={"table": name})
-        return TableInfo(name=name, versions=0, total_rows=None, last_version=None)
+                self._lake_or_none = Lake(self._settings)
+            return self._lake_or_none

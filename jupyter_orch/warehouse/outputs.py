@@ -24,7 +24,15 @@ from jupyter_orch.domain.errors import BadInput, Refused
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.outputs import OutputRequest, Provenance, StagedOutput, TableVersion
 from jupyter_orch.settings import Settings
-from jupyter_orch.warehouse import checks, names, publish, snapshots, staging, versions
+from jupyter_orch.warehouse import (
+    attempt_folder,
+    checks,
+    names,
+    publish,
+    snapshots,
+    staging,
+    versions,
+)
 from jupyter_orch.warehouse.names import Identifier
 from jupyter_orch.warehouse.slices import Slice
 
@@ -56,7 +64,7 @@ class Outputs:
         identifier = names.identify(request.table, self._settings.warehouse)
         name = ".".join(identifier)
         _check_shape(request)
-        place = staging.folder(self._settings, provenance.run_id, provenance.attempt)
+        place = attempt_folder.locate(self._settings, provenance.run_id, provenance.attempt)
         files = staging.StagedFiles(place, request.files)
         table = publish.load(self._catalog, identifier)
         schema = table.schema() if table else staging.new_schema(files, name)
@@ -66,7 +74,7 @@ class Outputs:
         _check_keys(request, files, schema)
         checks.run(request.checks, files, name)
 
-        sequence = staging.mark(place, identifier)
+        sequence = attempt_folder.mark(place, identifier)
         staged = StagedOutput(
             table=name,
             mode=request.mode,
@@ -87,17 +95,16 @@ class Outputs:
         version = publish.settled(
             self._settings, identifier, lambda: self._publish(identifier, staged, provenance)
         )
-        place = staging.folder(self._settings, provenance.run_id, provenance.attempt)
-        staging.tidy(place, identifier, staged.sequence, staged.files)
+        place = attempt_folder.locate(self._settings, provenance.run_id, provenance.attempt)
+        attempt_folder.tidy(place, identifier, staged.sequence, staged.files)
         return version
 
     def discard(self, run_id: RunId, attempt: int) -> None:
-        """Drops branches and files of an attempt; safe to repeat."""
-        place = staging.folder(self._settings, run_id, attempt)
-        for identifier, sequence in staging.marked(place):
+        """Drops the branches of an attempt; safe to repeat."""
+        place = attempt_folder.locate(self._settings, run_id, attempt)
+        for identifier, sequence in attempt_folder.marked(place):
             branch = names.branch(run_id, attempt, sequence)
             publish.settled(self._settings, identifier, partial(self._drop, identifier, branch))
-        staging.clear(place)
 
     def _stage_on_branch(
         self, table: Table, staged: StagedOutput, provenance: Provenance

@@ -1,11 +1,5 @@
-"""What an attempt staged: Parquet files in its own folder, read in bounded pieces.
+"""What an attempt staged: Parquet files in its own folder, read in bounded pieces."""
 
-The folder also holds one marker per output, made before anything is written to a table, so that
-`discard` finds every branch of the attempt and a second output to the same table gets its number.
-"""
-
-import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,75 +10,12 @@ import pyarrow.parquet as pq
 from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids, schema_to_pyarrow
 from pyiceberg.schema import Schema, assign_fresh_schema_ids
 
-from jupyter_orch.domain.errors import BadInput, Refused
-from jupyter_orch.domain.ids import RunId
-from jupyter_orch.settings import Settings
+from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.warehouse import frames
-from jupyter_orch.warehouse.names import Identifier, check_run, is_identifier
 from jupyter_orch.warehouse.slices import Slice
 
 #: Rows held in memory at a time while staged files become data files.
 PIECE_ROWS = 1_000_000
-_MARKERS = ".outputs"
-
-
-def folder(settings: Settings, run_id: RunId, attempt: int) -> Path:
-    """Where the attempt's data files are, whether or not it exists."""
-    return settings.warehouse.location / ".staging" / check_run(run_id) / str(int(attempt))
-
-
-def mark(place: Path, identifier: Identifier) -> int:
-    """Notes that the attempt stages for this table; answers the output's number, from 1.
-
-    Raises:
-        Refused: The attempt was discarded.
-    """
-    markers = place / _MARKERS
-    try:
-        markers.mkdir(exist_ok=True)
-        for sequence in range(1, 1_000_000):
-            try:
-                (markers / f"{'.'.join(identifier)}.{sequence}").touch(exist_ok=False)
-            except FileExistsError:
-                continue
-            return sequence
-    except FileNotFoundError:
-        pass
-    raise Refused("This attempt may not stage any more: it was discarded.")
-
-
-def marked(place: Path) -> tuple[tuple[Identifier, int], ...]:
-    """Every (table, number) that the attempt began to stage."""
-    found = []
-    for marker in sorted((place / _MARKERS).glob("*.*.*")):
-        schema, table, sequence = marker.name.split(".", 2)
-        # A notebook may have put anything here.
-        if is_identifier((schema, table)) and re.fullmatch("[1-9][0-9]{0,6}", sequence):
-            found.append(((schema, table), int(sequence)))
-    return tuple(found)
-
-
-def clear(place: Path) -> None:
-    """Removes the attempt's folder, and the run's when it was the last."""
-    shutil.rmtree(place, ignore_errors=True)
-    _remove_empty(place.parent)
-
-
-def tidy(place: Path, identifier: Identifier, sequence: int, files: Sequence[str]) -> None:
-    """Removes what is left of one published output, and the folders that it leaves empty."""
-    for path in map(Path, files):
-        path.unlink(missing_ok=True)
-        _remove_empty(path.parent)
-    (place / _MARKERS / f"{'.'.join(identifier)}.{sequence}").unlink(missing_ok=True)
-    _remove_empty(place / _MARKERS, place, place.parent)
-
-
-def _remove_empty(*folders: Path) -> None:
-    for place in folders:
-        try:
-            place.rmdir()
-        except OSError:
-            return
 
 
 class StagedFiles:

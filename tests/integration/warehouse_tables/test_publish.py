@@ -36,7 +36,7 @@ def test_first_version_makes_the_table_with_its_rows_and_its_run(lake: Lake) -> 
 def test_no_two_tables_share_a_folder(lake: Lake) -> None:
     """A table made under the old name of another one does not live in that one's files."""
     lake.write(TABLE, days("2013-01-01", 1))
-    lake.warehouse._catalog.rename_table(TABLE, "analytics.renamed")
+    lake.warehouse._lake.catalog.rename_table(TABLE, "analytics.renamed")
     lake.write(TABLE, days("2013-01-01", 2))
     old, new = (Path(lake.warehouse.load(name).location()) for name in ("analytics.renamed", TABLE))
     assert old.parent == new.parent

@@ -27,7 +27,7 @@ FIRST, SECOND = {"day": "2013-01-01"}, {"day": "2013-01-02"}
 _CHILD = """
 import inspect, os, pickle, signal, sys
 from pyiceberg.catalog.sql import SqlCatalog
-from jupyter_orch.warehouse import publish, snapshots, staging
+from jupyter_orch.warehouse import attempt_folder, publish, snapshots
 from jupyter_orch.warehouse.iceberg import IcebergWarehouse
 
 def die_before(owner, name):
@@ -44,7 +44,10 @@ def die_after(owner, name):
 with open(sys.argv[1], "rb") as file:
     settings, action, arguments = pickle.load(file)
 when, owner, name = sys.argv[2].split()
-owners = {"snapshots": snapshots, "staging": staging, "publish": publish, "catalog": SqlCatalog}
+owners = {
+    "attempt_folder": attempt_folder, "catalog": SqlCatalog,
+    "publish": publish, "snapshots": snapshots,
+}
 owner = owners[owner]
 {"before": die_before, "after": die_after}[when](owner, name)
 getattr(IcebergWarehouse(settings), action)(*arguments)
@@ -73,7 +76,7 @@ PUBLISH_POINTS = (
     "after snapshots build",
     "after catalog _write_metadata",
     "after catalog commit_table",
-    "before staging tidy",
+    "before attempt_folder tidy",
 )
 
 
@@ -109,7 +112,7 @@ def test_inv5_kill_while_an_append_is_replayed_never_doubles_it(
 @pytest.mark.parametrize(
     "point",
     [
-        "after staging mark",
+        "after attempt_folder mark",
         "before catalog commit_table",
         "after catalog commit_table",
     ],

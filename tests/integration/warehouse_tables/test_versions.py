@@ -97,7 +97,7 @@ def test_foreign_writes_are_versions_without_a_run(lake: Lake) -> None:
 
 def test_a_table_without_any_snapshot_takes_an_output(lake: Lake) -> None:
     """A table made empty by somebody else is written to like any other."""
-    catalog = lake.warehouse._catalog
+    catalog = lake.warehouse._lake.catalog
     catalog.create_namespace("analytics")
     catalog.create_table(TABLE, days("2013-01-01").schema)
     assert lake.warehouse.tables().items[0].versions == 0

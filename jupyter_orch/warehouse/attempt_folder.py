@@ -1,0 +1,84 @@
+"""The folder that an attempt stages in, and the markers in it.
+
+It holds one marker per output, made before anything is written to a table, so that `discard` finds
+every branch of the attempt and a second output to the same table gets its number.
+"""
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from jupyter_orch.domain.errors import Refused
+from jupyter_orch.domain.ids import RunId
+from jupyter_orch.settings import Settings
+from jupyter_orch.warehouse.names import Identifier, check_run, is_identifier
+
+_MARKERS = ".outputs"
+
+
+def locate(settings: Settings, run_id: RunId, attempt: int) -> Path:
+    """Where the attempt's data files are, whether or not it exists."""
+    return settings.warehouse.location / ".staging" / check_run(run_id) / str(int(attempt))
+
+
+def make(settings: Settings, run_id: RunId, attempt: int) -> Path:
+    """The same, made private to the user."""
+    place = locate(settings, run_id, attempt)
+    for part in (place.parent.parent, place.parent, place):
+        part.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return place
+
+
+def mark(place: Path, identifier: Identifier) -> int:
+    """Notes that the attempt stages for this table; answers the output's number, from 1.
+
+    Raises:
+        Refused: The attempt was discarded.
+    """
+    markers = place / _MARKERS
+    try:
+        markers.mkdir(exist_ok=True)
+        for sequence in range(1, 1_000_000):
+            try:
+                (markers / f"{'.'.join(identifier)}.{sequence}").touch(exist_ok=False)
+            except FileExistsError:
+                continue
+            return sequence
+    except FileNotFoundError:
+        pass
+    raise Refused("This attempt may not stage any more: it was discarded.")
+
+
+def marked(place: Path) -> tuple[tuple[Identifier, int], ...]:
+    """Every (table, number) that the attempt began to stage."""
+    found = []
+    for marker in sorted((place / _MARKERS).glob("*.*.*")):
+        schema, table, sequence = marker.name.split(".", 2)
+        # A notebook may have put anything here.
+        if is_identifier((schema, table)) and re.fullmatch("[1-9][0-9]{0,6}", sequence):
+            found.append(((schema, table), int(sequence)))
+    return tuple(found)
+
+
+def clear(place: Path) -> None:
+    """Removes the attempt's folder, and the run's when it was the last."""
+    shutil.rmtree(place, ignore_errors=True)
+    _remove_empty(place.parent)
+
+
+def tidy(place: Path, identifier: Identifier, sequence: int, files: Sequence[str]) -> None:
+    """Removes what is left of one published output, and the folders that it leaves empty."""
+    for path in map(Path, files):
+        path.unlink(missing_ok=True)
+        _remove_empty(path.parent)
+    (place / _MARKERS / f"{'.'.join(identifier)}.{sequence}").unlink(missing_ok=True)
+    _remove_empty(place / _MARKERS, place, place.parent)
+
+
+def _remove_empty(*folders: Path) -> None:
+    for place in folders:
+        try:
+            place.rmdir()
+        except OSError:
+            return
