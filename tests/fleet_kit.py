@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from store_kit import add_job, every, spec_of
 
 from jupyter_orch.domain.model import Job
+from jupyter_orch.settings import Settings, load
 from jupyter_orch.store.sql import SqlStore
 
 PROGRAM = Path(__file__).with_name("fleet_member.py")
@@ -138,6 +139,11 @@ class Fleet:
         member = Member(name, roles, process, journal)
         self.members.append(member)
         return member
+
+    @property
+    def settings(self) -> Settings:
+        """What its members have read."""
+        return load(self._environment)
 
     def living(self, role: str = "") -> list[Member]:
         """Members that run and are not frozen."""

@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jupyter_orch.domain.errors import OrchError
+from jupyter_orch.domain.states import Reason
 from jupyter_orch.kernel.channel import Channel
 
 #: The run's parameter that says how many seconds an attempt takes; absent: none.
@@ -55,14 +57,18 @@ class NoopAttempt:
     def _execute(self) -> None:
         self.events.put({"event": "progress", "done": 0, "total": 1})
         stopped = self._ended.wait(self._seconds) if self._seconds else False
+        if not stopped:
+            self.events.put({"event": "finished", "result": self._result()})
+        self.events.put(None)
+
+    def _result(self) -> dict[str, Any]:
         try:
-            if not stopped and self._table:
+            if self._table:
                 self._write(self._table)
-        finally:
-            if not stopped:
-                result = {"reason": None, "error": None}
-                self.events.put({"event": "finished", "result": result})
-            self.events.put(None)
+        except OrchError as error:  # as a notebook fails that is refused
+            said = {"name": type(error).__name__, "message": error.message}
+            return {"reason": Reason.USER_ERROR, "error": said}
+        return {"reason": None, "error": None}
 
     def _write(self, table: str) -> None:
         """One row, as a kernel would write it: the run, its instant and the attempt."""
