@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-BENCHMARKS := retention
+BENCHMARKS := retention takeover
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 help: ## this list
@@ -46,6 +46,12 @@ screenshots: ## the pictures of the README, taken from the running product
 	@$(BIN)/python scripts/provide.py
 	@$(BIN)/python scripts/screenshots.py
 
+chaos: ## kill and freeze a fleet for ten minutes; SECONDS, JOBS and SEED change that
+	@$(PYTHON) scripts/install.py test
+	@$(BIN)/python scripts/provide.py
+	@CHAOS_SECONDS=$(or $(SECONDS),600) CHAOS_JOBS=$(or $(JOBS),500) CHAOS_SEED=$(SEED) \
+	  $(BIN)/python -m pytest tests/integration/fleet/test_fleet_{chaos,sqlite}.py
+
 bench: ## every benchmark, one after the other; docs/benchmarks.md tells what they show
 	@$(PYTHON) scripts/install.py test
 	@$(BIN)/python scripts/provide.py
@@ -55,4 +61,4 @@ clean: ## remove what was built; data of the demo too
 	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis test-artifacts build dist \
 	  labextension/lib labextension/node_modules jupyter_orch/_labextension
 
-.PHONY: help demo test lint ui trino trino-stop screenshots bench clean
+.PHONY: help demo test lint ui trino trino-stop screenshots chaos bench clean
