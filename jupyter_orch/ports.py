@@ -445,6 +445,30 @@ class Ledger(Protocol):
         ...
 
 
+class QueueHints(Protocol):
+    """Tells when there may be work that was not there before."""
+
+    def wait(self, seconds: float) -> bool:
+        """Waits at most so long; says whether somebody may have changed the queue meanwhile.
+
+        Raises:
+            Unavailable: Nothing will be heard any more.
+        """
+        ...
+
+
+class QueueHintStore(Protocol):
+    """Spares workers most of their looks. Hints may get lost: whoever listens also looks."""
+
+    def queue_hints(self) -> AbstractContextManager[QueueHints]:
+        """Listens, from now on, to what other connections do; for one thread."""
+        ...
+
+
+class WorkerStore(Ledger, QueueHintStore, Protocol):
+    """What a worker beside the database has."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DueTrigger:
     """A trigger whose due instant has come, claimed by the wake-up that reads it."""
@@ -527,7 +551,7 @@ class Store(
     Outbox,
     Archive,
     Remains,
-    Ledger,
+    WorkerStore,
     ScheduleStore,
     ChangeFeed,
     Protocol,

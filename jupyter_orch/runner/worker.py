@@ -15,15 +15,17 @@ from jupyter_orch.domain.model import Run
 from jupyter_orch.domain.outputs import StagedOutput
 from jupyter_orch.execution.log import FILE_NAME, RunLog
 from jupyter_orch.execution.outputs import publish
-from jupyter_orch.ports import Artifacts, Ledger, Warehouse, WorkerInfo
+from jupyter_orch.ports import Artifacts, Warehouse, WorkerInfo, WorkerStore
 from jupyter_orch.runner.child import Child, Launcher
 from jupyter_orch.runner.holding import Holding
+from jupyter_orch.runner.listener import Listener
 from jupyter_orch.runner.process import clear_leftovers
 from jupyter_orch.runner.supervisor import Supervisor
 from jupyter_orch.settings import Settings
 
 _log = logging.getLogger(__name__)
-_POLL = 0.15  # seconds between two looks for runs and for requests to cancel
+#: Seconds between two looks for runs and for requests to cancel of which nobody told.
+_POLL = 0.5
 _LONGEST_POLL = 1.0  # seconds, when looks take long or lead to nothing
 _SHARE = 5  # times as long as it took waits a look for the next one
 _STALE = 30.0  # seconds without a turn of the loop: something hangs
@@ -46,7 +48,7 @@ class Worker:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: WorkerStore,
         artifacts: Artifacts,
         warehouse: Warehouse,
         settings: Settings,
@@ -71,6 +73,7 @@ class Worker:
         self._heart_woken = threading.Event()
         self._last_turn = time.monotonic()
         self._renewed = time.monotonic()
+        self._listener = Listener(ledger, self.wake)
         self._loops = (
             threading.Thread(target=self._claim_loop, name="worker-claim", daemon=True),
             threading.Thread(target=self._heart_loop, name="worker-heart", daemon=True),
@@ -81,6 +84,7 @@ class Worker:
         clear_leftovers()
         for loop in self._loops:
             loop.start()
+        self._listener.start()
 
     def wake(self) -> None:
         """Looks for new runs and for requests to cancel now instead of soon."""
@@ -111,6 +115,7 @@ class Worker:
         for loop in self._loops:
             if loop.is_alive():
                 loop.join()
+        self._listener.stop()
 
     def _join_tasks(self, timeout: float) -> None:
         deadline = time.monotonic() + timeout

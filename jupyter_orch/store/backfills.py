@@ -16,6 +16,7 @@ from jupyter_orch.domain.states import RunState
 from jupyter_orch.store.backfill_rows import backfill_from, backfill_row, end_backfill
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
+from jupyter_orch.store.hints import hint
 from jupyter_orch.store.intervals import interval_states
 from jupyter_orch.store.jobs import current_jobs
 from jupyter_orch.store.pages import decode, encode
@@ -265,6 +266,7 @@ def _ask_to_stop(connection: sa.Connection, backfill_id: BackfillId) -> None:
         .returning(run.c.id)
     )
     record(connection, "run", asked.scalars().all())
+    hint(connection)
 
 
 def _place(cursor: str) -> tuple[int, str]:

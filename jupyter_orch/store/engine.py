@@ -82,6 +82,14 @@ class Database:
         with self._translated(), self._writer.begin() as connection:
             yield connection
 
+    @contextmanager
+    def apart(self) -> Iterator[Any]:
+        """The driver's own connection, for one thread and no transaction; closed afterwards."""
+        with self._translated(), self.engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            connection.detach()  # the pool may open another one for others
+            yield driver
+
     def now(self, connection: sa.Connection) -> int:
         """The database's clock, in microseconds; SQLite lives in this process and has ours."""
         if self.sqlite:

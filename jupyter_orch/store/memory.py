@@ -8,11 +8,13 @@ the other stores answer from a second connection, is refused.
 """
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
 
+from jupyter_orch.ports import QueueHints
 from jupyter_orch.store.engine import Clock, Database, wall_clock
 from jupyter_orch.store.sql import SqlStore
 
@@ -26,6 +28,17 @@ class MemoryStore(SqlStore):
 
     def __init__(self, *, clock: Clock = wall_clock) -> None:
         self._begin(_MemoryDatabase(clock))
+
+    @contextmanager
+    def queue_hints(self) -> Iterator[QueueHints]:
+        """Always a hint: nobody outside this process uses the store, and a look costs little."""
+        yield _Perhaps()
+
+
+class _Perhaps:
+    def wait(self, seconds: float) -> bool:
+        time.sleep(seconds)
+        return True
 
 
 class _MemoryDatabase(Database):

@@ -12,6 +12,7 @@ from jupyter_orch.domain.outputs import TableVersion
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
+from jupyter_orch.store.hints import hint
 from jupyter_orch.store.notices import tell_ended
 from jupyter_orch.store.pages import page
 from jupyter_orch.store.rows import attempt_from, run_from, run_row, version_from
@@ -24,6 +25,8 @@ def insert_run(database: Database, connection: sa.Connection, new: Run, **held: 
     added = database.insert_or_leave(connection, run, {**run_row(new), **held})
     if added:
         record(connection, "run", [new.id])
+        if new.state is RunState.QUEUED:
+            hint(connection)
         if new.state is RunState.FAILED:  # it ended before it could begin
             tell_ended(connection, [new.id], at=database.now(connection))
             note_last(connection, new.id, new.state)
@@ -145,6 +148,7 @@ class SqlRuns:
                     sa.update(run).where(run.c.id == run_id).values(cancel_requested=True)
                 )
                 record(connection, "run", [run_id])
+                hint(connection)
             else:
                 raise Refused(
                     "The run is publishing its tables and can only be rolled back afterwards."

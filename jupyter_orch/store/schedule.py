@@ -15,6 +15,7 @@ from jupyter_orch.domain.states import RunState
 from jupyter_orch.ports import DueTrigger
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
+from jupyter_orch.store.hints import hint
 from jupyter_orch.store.jobs import current_jobs
 from jupyter_orch.store.notices import tell_ended
 from jupyter_orch.store.rows import (
@@ -142,6 +143,8 @@ class SqlWakeUp:
             rows = [run_row(new) for of_job in runs.values() for new in of_job]
             added = set(self._database.insert_all_or_leave(connection, run, rows))
             record(connection, "run", [row["id"] for row in rows if row["id"] in added])
+            if added:
+                hint(connection)
             failed = [
                 RunId(row["id"])
                 for row in rows

@@ -9,6 +9,7 @@ from jupyter_orch.domain.ids import JobId, RunId
 from jupyter_orch.domain.model import Run, RunError
 from jupyter_orch.domain.states import Reason, RunState, before
 from jupyter_orch.store.changes import record
+from jupyter_orch.store.hints import hint
 from jupyter_orch.store.notices import TOLD, tell_ended
 from jupyter_orch.store.rows import to_json
 from jupyter_orch.store.tables import ACTIVE, attempt, in_state, job, run
@@ -34,6 +35,8 @@ def move(
     ).rowcount
     if moved:
         record(connection, "run", [run_id])
+        if state is RunState.QUEUED:
+            hint(connection)
     return bool(moved)
 
 
@@ -156,5 +159,6 @@ def supersede(connection: sa.Connection, job_id: JobId, *, running: bool, at: in
         ).scalars()
         ids = asked.all()
         record(connection, "run", ids)
+        hint(connection)
         count += len(ids)
     return count

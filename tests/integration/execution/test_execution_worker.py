@@ -11,6 +11,7 @@ from jupyter_orch.domain.ids import DEFAULT_TEAM
 from jupyter_orch.domain.model import Policies, Run
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.execution.outputs import Ending
+from jupyter_orch.runner import worker as worker_module
 from jupyter_orch.runner.supervisor import Supervisor
 
 from .conftest import House, marked, notebook, text_of, until
@@ -409,3 +410,14 @@ def test_a_second_worker_leaves_the_first_ones_folders(house: House) -> None:
     house.worker()
     assert house.get(run).state is RunState.RUNNING
     assert marked(str(house.settings.state_dir), ("environ",))
+
+
+def test_a_worker_hears_of_a_run_that_another_process_made(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It need not look for that again and again."""
+    monkeypatch.setattr(worker_module, "_POLL", 600.0)
+    monkeypatch.setattr(worker_module, "_LONGEST_POLL", 600.0)
+    house.worker()
+    for _ in range(2):  # the first one could be found as the worker starts
+        house.wait(house.add(notebook("1 + 1")), RunState.RUNNING, RunState.SUCCEEDED)
