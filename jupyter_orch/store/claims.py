@@ -51,11 +51,9 @@ class SqlClaims:
     def _anything(self, connection: sa.Connection) -> bool:
         now = self._database.now(connection)
         full = _full(_pool_room(connection))
-        queued = candidates(now, limit=1, full=full)
-        lost = sa.select(run.c.id).where(
-            in_state(run, RunState.PUBLISHING), in_state(run, *HELD), run.c.lease_until < now
-        )
-        return any(connection.execute(each.limit(1)).first() for each in (queued, lost))
+        queued = candidates(_NOW, limit=1, full=full) if full else _FIRST
+        looks = (queued, _LOST)
+        return any(connection.execute(each, {_NOW.key: now}).first() for each in looks)
 
     def claim_runs(self, worker: str, *, limit: int, lease_seconds: float) -> tuple[Run, ...]:
         """Takes queued runs whose time has come; raises each one's attempt number by one.
@@ -171,7 +169,7 @@ class _Turns:
 
 
 def candidates(
-    now: int,
+    now: int | sa.BindParameter[int],
     *,
     limit: int,
     full: Collection[_Key] = (),
@@ -237,6 +235,16 @@ def candidates(
             )
         )
     return statement
+
+
+# Made once: workers look all the time, and making these takes longer than their answers.
+_NOW: sa.BindParameter[int] = sa.bindparam("now")
+_FIRST = candidates(_NOW, limit=1)
+_LOST = (
+    sa.select(run.c.id)
+    .where(in_state(run, RunState.PUBLISHING), in_state(run, *HELD), run.c.lease_until < _NOW)
+    .limit(1)
+)
 
 
 def _pool_of(row: sa.Row[Any]) -> _Key:
