@@ -1,4 +1,4 @@
-import { render, screen } from '@testing-library/react';
+import { act, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import * as React from 'react';
 import { expect, test } from 'vitest';
@@ -111,4 +111,40 @@ test('a choice that the notebook no longer offers is marked, not replaced', () =
   const box = screen.getByLabelText<HTMLSelectElement>('p');
   expect(box.selectedOptions[0].text).toBe('LGA');
   expect(screen.getByRole('alert').textContent).toMatch(/choices/);
+});
+
+test.each([
+  { type: 'string', format: 'date', default: '2013-02-14' },
+  { type: 'string', format: 'date-time', default: '2013-02-14T06:00:00' },
+  { type: 'integer', default: 5 },
+  { type: 'number', default: 0.5 },
+  { type: 'boolean', default: true },
+  { enum: ['EWR', 'JFK'], default: 'JFK' },
+  { type: 'array', items: { type: 'string' }, default: [] }
+])('an expression is shown and kept as it is written, %o', async schema => {
+  const now = show(schema as ISchema);
+  act(() => now.set('{{ interval_start }}'));
+  const box = screen.getByLabelText<HTMLInputElement>('p');
+  expect([box.type, box.value]).toEqual(['text', '{{ interval_start }}']);
+  expect(screen.queryByRole('alert')).toBeNull();
+  await userEvent.type(box, ' {Backspace}', { initialSelectionStart: 20 });
+  expect(now.values.p).toBe('{{ interval_start }}');
+  await userEvent.click(screen.getByRole('button', { name: /default/ }));
+  expect(now.values.p).toEqual(schema.default);
+  expect(screen.queryByDisplayValue(/interval_start/)).toBeNull();
+});
+
+test('a date begins to be an expression, and is typed as text until it is a date', async () => {
+  const now = show({ type: 'string', format: 'date', default: '2013-02-14' });
+  await userEvent.click(screen.getByRole('button', { name: '{{ }}' }));
+  expect(now.values.p).toBe('{{ interval_start }}');
+  expect(screen.queryByRole('button', { name: '{{ }}' })).toBeNull();
+  const box = screen.getByLabelText<HTMLInputElement>('p');
+  await userEvent.clear(box);
+  expect(box.type).toBe('text');
+  await userEvent.type(box, '2013-02-1');
+  expect(box.type).toBe('text');
+  await userEvent.type(box, '5');
+  expect(now.values.p).toBe('2013-02-15');
+  expect(screen.getByLabelText<HTMLInputElement>('p').type).toBe('date');
 });

@@ -89,6 +89,13 @@ test('a value that fits passes', () => {
   expect(fault(field('carriers'), ['AA', 'B6'])).toBeNull();
 });
 
+test('an expression passes for any type: the server reads it', () => {
+  for (const name of ['day', 'min_delay', 'origin', 'dry', 'carriers']) {
+    expect(fault(field(name), '{{ interval_start }}')).toBeNull();
+  }
+  expect(fault(field('day'), '{ interval_start }')).toMatch(/date/);
+});
+
 test('a fault in a list names the item', () => {
   const [numbers] = fieldsOf({
     properties: { n: { type: 'array', items: { type: 'integer' } } }

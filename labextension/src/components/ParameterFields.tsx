@@ -2,7 +2,15 @@ import { addIcon, closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { trans } from '../i18n';
-import { brief, fault, IField, read, same } from '../logic/parameters';
+import {
+  brief,
+  fault,
+  FIRST_EXPRESSION,
+  IField,
+  isExpression,
+  read,
+  same
+} from '../logic/parameters';
 import { localDay, localSecond } from '../logic/time';
 import type { Json, Values } from '../tokens';
 import { Button, Field, IAria, IconButton } from './basics';
@@ -57,6 +65,20 @@ export function ParameterFields(props: {
                     onChange={next => props.onChange(field.name, next)}
                   />
                 )}
+                {FIRST_EXPRESSION[field.kind] &&
+                  !nil &&
+                  !isExpression(value) && (
+                    <button
+                      type="button"
+                      className="jp-orch-changed"
+                      title={trans.__('Let each run take it from its interval')}
+                      onClick={() =>
+                        props.onChange(field.name, FIRST_EXPRESSION[field.kind])
+                      }
+                    >
+                      {'{{ }}'}
+                    </button>
+                  )}
                 {field.nullable && (
                   <label className="jp-orch-check">
                     <input
@@ -115,6 +137,12 @@ interface IControl {
 
 function Control(props: IControl) {
   const { field, aria, value, onChange } = props;
+  // What stops to be an expression while it is typed stays text until it is a value.
+  const [free, setFree] = React.useState(false);
+  const asText = isExpression(value) || (free && fault(field, value) !== null);
+  if (free !== asText) {
+    setFree(asText);
+  }
   const [text, type] = useTyped<Json | undefined>({
     value,
     write: brief,
@@ -127,7 +155,7 @@ function Control(props: IControl) {
     value: text,
     onChange: (event: { target: { value: string } }) => type(event.target.value)
   };
-  switch (field.kind) {
+  switch (asText && field.kind !== 'json' ? 'text' : field.kind) {
     case 'boolean':
       // A box that is not ticked cannot show that nothing was chosen.
       return field.required ? (
@@ -135,6 +163,7 @@ function Control(props: IControl) {
       ) : (
         <input
           {...aria}
+          key="box" // not the one that an expression is typed into
           type="checkbox"
           checked={value === true}
           onChange={event => onChange(event.target.checked)}

@@ -147,6 +147,18 @@ export function same(a: Json | undefined, b: Json | undefined): boolean {
   return writeExact(a) === writeExact(b);
 }
 
+/** Whether a value is an expression, such as `{{ interval_start }}`: each run gets what it means. */
+export function isExpression(value: Json | undefined): value is string {
+  return typeof value === 'string' && value.includes('{{');
+}
+
+/** The expression that a parameter of this kind begins with, where it is likely to have one. */
+export const FIRST_EXPRESSION: Partial<Record<FieldKind, string>> = {
+  date: '{{ interval_start }}',
+  'date-time': '{{ interval_start }}',
+  integer: '{{ interval_start | %Y }}'
+};
+
 /** What is wrong with a value, or null. The server checks again and has the last word. */
 export function fault(field: IField, value: Json | undefined): string | null {
   if (value === undefined) {
@@ -154,6 +166,9 @@ export function fault(field: IField, value: Json | undefined): string | null {
   }
   if (value === null) {
     return field.nullable ? null : trans.__('A value is needed.');
+  }
+  if (isExpression(value)) {
+    return null; // only the server can read it
   }
   switch (field.kind) {
     case 'integer':
@@ -178,7 +193,10 @@ export function fault(field: IField, value: Json | undefined): string | null {
         : null;
     case 'date':
     case 'date-time':
-      return typeof value === 'string' && !Number.isNaN(Date.parse(value))
+      return typeof value === 'string' &&
+        // A half typed day is one to a browser that means well.
+        (field.kind !== 'date' || /^\d{4}-\d\d-\d\d$/.test(value)) &&
+        !Number.isNaN(Date.parse(value))
         ? null
         : trans.__('This must be a date.');
     case 'list': {
