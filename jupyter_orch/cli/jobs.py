@@ -18,6 +18,7 @@ from jupyter_orch.cli.follow import follow
 from jupyter_orch.cli.notify import notifications_of, notify_option
 from jupyter_orch.cli.triggers import trigger_options, triggers_of
 from jupyter_orch.client import Client
+from jupyter_orch.domain.backfill import instant_of
 from jupyter_orch.domain.ids import new_id
 from jupyter_orch.domain.model import JobListState, Overlap
 
@@ -211,14 +212,45 @@ def delete(job: str, *, yes: bool) -> None:
 @click.command(epilog="Example: jupyter orch run flight_delays -p origin LGA --wait")
 @click.argument("job")
 @parameter_option
+@click.option("--trigger", help="Id of the trigger whose interval and values are taken.")
+@click.option("--interval-start", "start", help="First day or time of another data interval.")
+@click.option("--interval-end", "end", help="Day or time at which it ends, not included.")
 @click.option("--wait", is_flag=True, help="Follow the run to its end; exit 1 when it fails.")
 @json_option
-def run(job: str, *, assignments: tuple[tuple[str, str], ...], wait: bool, as_json: bool) -> None:
-    """Run JOB now."""
+def run(
+    job: str,
+    *,
+    assignments: tuple[tuple[str, str], ...],
+    trigger: str | None,
+    start: str | None,
+    end: str | None,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    """Run JOB now, of the last complete data interval of its first trigger that has any.
+
+    Days and times without an offset are read in the time zone of the trigger.
+    """
     with open_client() as client:
         values = typed(assignments, lambda: client.schema(job))
-        started = client.run(job, values, idempotency_key=new_id())
+        zone = client.interval(job, trigger=trigger)["time_zone"]
+        started = client.run(
+            job,
+            values,
+            trigger=trigger,
+            interval_start=_instant(start, zone, field="interval-start"),
+            interval_end=_instant(end, zone, field="interval-end"),
+            idempotency_key=new_id(),
+        )
+        if started["interval_start"] and not as_json:
+            names = ("interval_start", "interval_end")
+            first, last = (render.there(started[name], zone) for name in names)
+            render.console().print(f"[dim]of {first} to {last} ({zone})[/dim]")
         follow(client, started, wait=wait, as_json=as_json)
+
+
+def _instant(text: str | None, zone: str, *, field: str) -> str | None:
+    return instant_of(text, zone, field=field, is_last=False).isoformat() if text else None
 
 
 def _explain(client: Client, trigger: dict[str, Any]) -> None:

@@ -118,10 +118,43 @@ class Client:
         parameters: Mapping[str, Any] | None = None,
         *,
         idempotency_key: str | None = None,
+        trigger: str | None = None,
+        interval_start: str | None = None,
+        interval_end: str | None = None,
     ) -> dict[str, Any]:
-        """Queues a run of a job now."""
-        body = {"parameters": dict(parameters or {})}
+        """Queues a run of a job now, of its last complete data interval.
+
+        Args:
+            key: Id or name of the job.
+            parameters: Values that win over those of job and trigger.
+            idempotency_key: The same key always answers with the same run.
+            trigger: Id of the trigger whose interval and values are taken.
+            interval_start: ISO 8601 with an offset: another interval is meant.
+            interval_end: The same; not included.
+        """
+        body = {
+            "parameters": dict(parameters or {}),
+            "trigger": trigger,
+            "interval_start": interval_start,
+            "interval_end": interval_end,
+        }
         return self._send("POST", f"/jobs/{_part(key)}:run", body, idempotency_key=idempotency_key)
+
+    def interval(
+        self,
+        key: str,
+        *,
+        trigger: str | None = None,
+        interval_start: str | None = None,
+        interval_end: str | None = None,
+    ) -> dict[str, Any]:
+        """The data interval and the values that `run` would take, asked the same."""
+        query = {
+            "trigger": trigger,
+            "interval_start": interval_start,
+            "interval_end": interval_end,
+        }
+        return self._get(f"/jobs/{_part(key)}/interval", query)
 
     # ---------------------------------------------------------------- runs
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from jupyter_orch.domain.model import Attempt, Change, Job, Json, Run, Trigger
 from jupyter_orch.domain.outputs import TableVersion
 from jupyter_orch.ports import WorkerInfo
+from jupyter_orch.service.intervals import Wanted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +28,10 @@ class PreviewTrigger:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunJob:
+class RunJob(Wanted):
     """Body of `POST /jobs/{id}:run`."""
 
-    #: Values that win over the job's.
+    #: Values that win over those of job and trigger.
     parameters: dict[str, Json] = field(default_factory=dict)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -47,6 +48,24 @@ class Call:
         except ValueError:
             raise BadInput(
                 f"{name} is {value!r}, and must be a whole number.", field=name
+            ) from None
+
+    def moment(self, name: str) -> datetime | None:
+        """A query argument that is an instant.
+
+        Raises:
+            BadInput: It is something else.
+        """
+        value = self.one(name)
+        if value is None:
+            return None
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            raise BadInput(
+                f"{name} is {value!r}, and must be a time.",
+                field=name,
+                hint="For example 2026-01-31T06:00:00Z.",
             ) from None
 
     def states(self) -> tuple[RunState, ...]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from jupyter_orch.domain.ids import BackfillId, RunId
+from jupyter_orch.domain.interval import JobInterval
 from jupyter_orch.domain.model import Job, JobSpec, JobSummary, Page, Run
 from jupyter_orch.domain.outputs import TableInfo, TableVersion
 from jupyter_orch.server import bodies
@@ -13,6 +14,7 @@ from jupyter_orch.server.routes_backfills import BACKFILL_ROUTES
 from jupyter_orch.server.routes_notify import NOTIFY_ROUTES
 from jupyter_orch.server.routes_pools import POOL_ROUTES
 from jupyter_orch.service import Service
+from jupyter_orch.service.intervals import Wanted
 from jupyter_orch.wire import load
 
 
@@ -57,8 +59,17 @@ def _update_job(service: Service, call: Call) -> Any:
 def _run_job(service: Service, call: Call) -> Any:
     body: bodies.RunJob = call.load(bodies.RunJob)
     return service.jobs.run(
-        call.actor, call.key, body.parameters, idempotency_key=call.idempotency_key
+        call.actor, call.key, body.parameters, wanted=body, idempotency_key=call.idempotency_key
     )
+
+
+def _interval(service: Service, call: Call) -> Any:
+    wanted = Wanted(
+        trigger=call.one("trigger"),
+        interval_start=call.moment("interval_start"),
+        interval_end=call.moment("interval_end"),
+    )
+    return service.jobs.interval(call.actor, call.key, wanted=wanted)
 
 
 def _list_runs(service: Service, call: Call) -> Any:
@@ -211,6 +222,14 @@ ROUTES = (
         body=bodies.RunJob,
         answer=Run,
         status=201,
+    ),
+    Route(
+        method="GET",
+        path="/jobs/{job}/interval",
+        does=_interval,
+        summary="The data interval and the values that a run by hand would take",
+        query=("trigger", "interval_start", "interval_end"),
+        answer=JobInterval,
     ),
     Route(
         method="GET",

@@ -10,6 +10,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from jupyter_orch.domain.errors import BadInput
+from jupyter_orch.domain.expressions import has_expression
 from jupyter_orch.domain.model import Json
 
 Schema = Mapping[str, Any]
@@ -32,7 +33,8 @@ class Field:
 
     def __init__(self, name: str, schema: Schema, value: Json) -> None:
         self.name = name
-        self.control = _control(schema, value)
+        is_expression = isinstance(value, str) and has_expression(value)
+        self.control = _text(value, optional=False) if is_expression else _control(schema, value)
         explained = str(schema.get("description", ""))
         control = self.control.widget
         control.description = str(schema.get("title", name))

@@ -163,6 +163,9 @@ def test_values_that_are_no_object_or_too_large_are_refused() -> None:
         ('options={"a": 1}', {"a": 1}),
         ("anything=text=with=signs", "text=with=signs"),
         ("anything=true", True),
+        ("day={{ interval_start }}", "{{ interval_start }}"),
+        ("min_delay={{ interval_start | %H }}", "{{ interval_start | %H }}"),
+        ("carriers=AA,{{ job }}", ["AA", "{{ job }}"]),
     ],
 )
 def test_texts_of_the_command_line_take_the_declared_type(text: str, value: Any) -> None:

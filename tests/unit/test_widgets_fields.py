@@ -119,3 +119,13 @@ def test_help_and_errors_are_escaped() -> None:
     assert "&lt;img&gt;" in field.error.value
     field.complain("")
     assert field.error.value == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["day", "moment", "origin", "limit", "share", "strict", "carriers"]
+)
+def test_an_expression_is_shown_and_sent_as_it_is_written(name: str) -> None:
+    """Whatever the type of the parameter: the service makes of it what it means."""
+    field = _field(name, "{{ interval_start }}")
+    assert isinstance(field.control.widget, widgets.Text)
+    assert field.value() == "{{ interval_start }}"

@@ -157,6 +157,10 @@ def test_failed_run_exits_with_1_and_names_the_cell(served) -> None:
         (("schedule", "report.ipynb", "--every", "soon"), 2, "10m"),
         (("schedule", "report.ipynb", "-p", "x", "many"), 2, "whole number"),
         (("schedule", "report.ipynb", "-p", "y", "1"), 2, "no parameter y"),
+        (("schedule", "report.ipynb", "-p", "x", "{{ x }}"), 2, "the name x, which does not exist"),
+        (("run", "report", "--trigger", "moon"), 2, "no trigger 'moon'"),
+        (("run", "report", "--interval-start", "soon"), 2, "'soon' is no day"),
+        (("run", "report", "--interval-start", "2026-01-01"), 2, "interval_end is missing"),
         (("schedule", "report.ipynb"), 4, "report"),
         (("schedule", "/etc/hostname"), 2, "outside"),
         (
