@@ -1,6 +1,9 @@
 """Expressions in the values of parameters: what they give, and what is refused."""
 
+import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -84,6 +87,17 @@ def text(value: str, where: Context = TOKYO, schema=None) -> str:
 def test_an_expression_gives_what_the_parameter_wants(value, schema, expected) -> None:
     """A date for a date, a time with its offset for a time, text within text."""
     assert text(value, schema=schema) == expected
+
+
+def test_the_examples_of_the_guide_give_what_it_says() -> None:
+    """Each row of its table, by the type that its words name."""
+    guide = Path(__file__).parents[2] / "docs" / "how-to" / "parameters.md"
+    rows = re.findall(r"^\| `(.*\{\{.*)`(.*) \| `(.*)` \|$", guide.read_text(), re.MULTILINE)
+    assert len(rows) > 8
+    where = replace(TOKYO, job="report")
+    for written, words, expected in rows:
+        schema = {" for a date": DATE, " for a whole number": WHOLE}.get(words.split(":")[0], TEXT)
+        assert str(text(written.replace("\\|", "|"), where, schema)) == expected, written
 
 
 def test_inv11_six_in_tokyo_is_the_day_before_in_utc() -> None:
