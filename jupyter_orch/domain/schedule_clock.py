@@ -7,9 +7,12 @@ from zoneinfo import ZoneInfo
 #: The smallest distance of two instants that can be told apart.
 INSTANT = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
-#: How far to look for the next change of clocks at a time. Two changes are never this close.
-_STRIDE = timedelta(days=7)
-_STRIDES = 26
+#: How far to look for the next change of clocks at a time: two changes are never this close since
+#: 1940. In Recife they were an hour less than a week apart, and will be in Gaza.
+_STRIDE = timedelta(days=6)
+_STRIDES = 30
+#: Where strides are counted from, so that what was found in one can be kept.
+_ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @lru_cache(maxsize=256)
@@ -61,25 +64,29 @@ def _change_between(zone: tzinfo, low: datetime, high: datetime) -> datetime:
 
 def next_change(zone: ZoneInfo, instant: datetime) -> datetime:
     """The next change of clocks after `instant`, or an instant up to which there is none."""
-    if zone.key == "UTC":
-        return instant + _STRIDES * _STRIDE
-    low = instant
-    for _ in range(_STRIDES):
-        high = low + _STRIDE
-        if not same_clock(zone, low, high):
-            return _change_between(zone, low, high)
-        low = high
-    return low
+    here = (instant - _ORIGIN) // _STRIDE
+    if zone.key != "UTC":
+        for number in range(here, here + _STRIDES):
+            change = _change_in(zone, number)
+            if change is not None and change > instant:
+                return change
+    return _ORIGIN + (here + _STRIDES) * _STRIDE
 
 
 def previous_change(zone: ZoneInfo, instant: datetime) -> datetime:
     """The last change of clocks before `instant`, or an instant since which there is none."""
-    if zone.key == "UTC":
-        return instant - _STRIDES * _STRIDE
-    high = instant - INSTANT
-    for _ in range(_STRIDES):
-        low = high - _STRIDE
-        if not same_clock(zone, low, high):
-            return _change_between(zone, low, high)
-        high = low
-    return high
+    here = (instant - _ORIGIN) // _STRIDE
+    if zone.key != "UTC":
+        for number in range(here, here - _STRIDES, -1):
+            change = _change_in(zone, number)
+            if change is not None and change < instant:
+                return change
+    return _ORIGIN + (here - _STRIDES + 1) * _STRIDE
+
+
+@lru_cache(maxsize=16_384)
+def _change_in(zone: ZoneInfo, number: int) -> datetime | None:
+    """The change of clocks in one stride, its beginning excluded."""
+    low = _ORIGIN + number * _STRIDE
+    high = low + _STRIDE
+    return None if same_clock(zone, low, high) else _change_between(zone, low, high)

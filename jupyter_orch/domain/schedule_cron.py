@@ -26,6 +26,7 @@ from jupyter_orch.domain.schedule_clock import (
     same_clock,
     wall_at,
 )
+from jupyter_orch.domain.schedule_days import spans_from
 
 _ALIASES = {
     "@yearly": "0 0 1 1 *",
@@ -40,6 +41,8 @@ _FIELDS = 5
 _LONGEST_EXPRESSION = 200  # characters
 _SECOND = timedelta(seconds=1)
 _DAY = timedelta(days=1)
+#: `3-3/2` is 3; cronsim reads it as `3/2`, every second one from 3 on.
+_RANGE_OF_ONE = re.compile(r"\b(\w+)-\1/[0-9]*[1-9][0-9]*(?![^\s,])", re.IGNORECASE)
 #: A Monday far from any change of clocks; only for finding out whether an expression ever fires.
 _PROBE = datetime(2024, 1, 1)  # noqa: DTZ001 - a wall-clock time, not an instant
 
@@ -52,7 +55,7 @@ def expand(cron: str) -> str:
     """
     if len(cron) > _LONGEST_EXPRESSION:
         raise ValueError(f"is longer than {_LONGEST_EXPRESSION} characters")
-    fields = " ".join(cron.split())
+    fields = _RANGE_OF_ONE.sub(r"\1", " ".join(cron.split()))
     if fields.startswith("@"):
         if fields.lower() not in _ALIASES:
             raise ValueError(f"is not one of {', '.join(_ALIASES)}")
@@ -102,20 +105,19 @@ class Cron:
         rules = CronSim(self._fields, _PROBE)
         per_day = len(rules.minutes) * len(rules.hours)
         total = 0
-        start = first
-        while start <= last:
-            day = start.astimezone(self._zone).date()
-            end = max(midnight(day + _DAY, self._zone), start + _SECOND)
-            whole = (
-                start == midnight(day, self._zone) and end - start == _DAY and end <= last + _SECOND
-            )
-            if whole and same_clock(self._zone, start - INSTANT, end):
-                total += per_day * (day.month in rules.months and rules.match_day(day))
+        for span in takewhile(lambda span: span.start <= last, spans_from(first, self._zone)):
+            start, end = span.start, span.end
+            if (
+                end - start == _DAY
+                and end <= last + _SECOND
+                and start == midnight(span.day, self._zone)
+                and same_clock(self._zone, start - INSTANT, end)
+            ):
+                total += per_day * (span.day.month in rules.months and rules.match_day(span.day))
             else:
                 final = min(end - INSTANT, last)
                 fires = self.after(start - INSTANT)
                 total += sum(1 for _ in takewhile(lambda fire: fire <= final, fires))  # noqa: B023
-            start = end
         return total
 
     def _walls(self, start: datetime, *, reverse: bool = False) -> Iterator[datetime]:

@@ -8,9 +8,10 @@ import pytest
 from cronsim import CronSim
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from store_kit import cron, every
+from store_kit import NOW, cron, every
 
 from jupyter_orch.domain.schedule import next_fire, preview, previous_fire, timetable
+from jupyter_orch.domain.schedule_cron import Cron
 
 # expression, zone, a local midnight, and the fires of the day that begins there
 DAYS = [
@@ -200,3 +201,16 @@ def test_the_preview_marks_days_when_clocks_change() -> None:
     assert fires[1].at == datetime(2026, 3, 29, 1, tzinfo=UTC)
     autumn = preview(trigger, datetime(2026, 10, 24, 12, tzinfo=UTC), 1)
     assert autumn[0].note == "clocks go back"
+
+
+def test_an_hour_that_comes_twice_over_midnight_is_counted_in_a_few_looks(monkeypatch) -> None:
+    """Clocks went back at one past midnight in St. John's: a day ended, began and ended again."""
+    looks = []
+    after = Cron.after
+    monkeypatch.setattr(
+        Cron, "after", lambda self, instant: (looks.append(instant), after(self, instant))[1]
+    )
+    table = timetable(cron("*/10 * * * *", "America/St_Johns"), anchor=NOW)
+    start = datetime(2006, 10, 29, 2, tzinfo=UTC)
+    assert table.count(start, start + timedelta(hours=2)) == 13
+    assert len(looks) < 6
