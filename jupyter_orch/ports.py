@@ -301,6 +301,14 @@ class Archive(Protocol):
         """Removes runs that may go, with all that belongs to them; answers how many."""
         ...
 
+    def delete_backfills(self, *, ended_before: datetime, limit: int) -> int:
+        """Removes backfills that ended and whose runs are gone; answers how many."""
+        ...
+
+    def delete_versions(self, *, superseded_before: datetime, limit: int) -> int:
+        """Removes old job versions that no run and no backfill names; answers how many."""
+        ...
+
     def unused_notebooks(self, hashes: Sequence[str]) -> frozenset[str]:
         """Those of the hashes that no run, job version or backfill names."""
         ...

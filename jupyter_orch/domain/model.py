@@ -301,7 +301,7 @@ class Backfill:
     planned: int
     #: The last due instant that got its run, or was found done; absent before the first.
     cursor: datetime | None = None
-    #: Runs made so far, by state.
+    #: Runs made so far, by state; those that retention has removed among them.
     counts: dict[str, int] = field(default_factory=dict)
     created_by: str
     created_at: datetime

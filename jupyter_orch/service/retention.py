@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 PASS_SECONDS = 2.0  # that one pass goes on for at most, give or take a batch
 IDLE_SECONDS = 60.0  # until the next look when nothing was left to remove
 NOTEBOOK_AGE = timedelta(days=1)  # a notebook is named within that time after it was put
-NOTEBOOKS_EVERY_SECONDS = 3600.0
+LEFTOVERS_EVERY_SECONDS = 3600.0
 _NOTEBOOK_BATCH = 200
 
 
@@ -24,32 +24,44 @@ class Retention:
     Args:
         store: Says what may go.
         artifacts: Holds what goes with it.
-        days: Age at which ended runs go; 0 keeps them for ever.
+        days: Age at which ended runs, and what tells of them, go; 0 keeps them for ever.
         batch: Runs of one transaction.
+        monotonic: Seconds that only grow, for its own pace.
     """
 
-    def __init__(self, store: Store, artifacts: Artifacts, *, days: float, batch: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        artifacts: Artifacts,
+        *,
+        days: float,
+        batch: int,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
         self._artifacts = artifacts
         self._age = timedelta(days=days)
         self._batch = batch
+        self._monotonic = monotonic
         #: Runs whose files cannot be removed; they must not stand in the way of the others.
         self._stuck: set[RunId] = set()
-        self._next_runs = self._next_notebooks = 0.0  # on the monotonic clock
+        self._next_runs = self._next_leftovers = 0.0  # on that clock
 
     def do(self) -> None:
         """Goes on for a while if there is something to remove."""
-        now = time.monotonic()
+        now = self._monotonic()
         if self._age and now >= self._next_runs and not self._remove_runs(now + PASS_SECONDS):
             self._next_runs = now + IDLE_SECONDS
-        if now >= self._next_notebooks:
-            self._next_notebooks = now + NOTEBOOKS_EVERY_SECONDS
+        if now >= self._next_leftovers:
+            self._next_leftovers = now + LEFTOVERS_EVERY_SECONDS
+            if self._age:
+                self.remove_history()
             self.remove_notebooks()
 
     def _remove_runs(self, deadline: float) -> bool:
         """Removes until the time is over; says whether more may be left."""
         while self.remove_batch():
-            if time.monotonic() >= deadline:
+            if self._monotonic() >= deadline:
                 return True
         return False
 
@@ -79,6 +91,16 @@ class Retention:
             return False
         self._stuck.discard(run_id)
         return True
+
+    def remove_history(self) -> int:
+        """Removes what tells only of runs that are gone: backfills, job versions; how many."""
+        before = self._store.now() - self._age
+        removed = 0
+        while count := self._store.delete_backfills(ended_before=before, limit=self._batch):
+            removed += count
+        while count := self._store.delete_versions(superseded_before=before, limit=self._batch):
+            removed += count
+        return removed
 
     def remove_notebooks(self) -> int:
         """Removes frozen notebooks that nobody names any more; answers how many."""

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.model import Run
 from jupyter_orch.domain.states import RunState
+from jupyter_orch.store.backfill_rows import note_removed
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
 from jupyter_orch.store.rows import micros
@@ -65,18 +67,55 @@ class SqlArchive:
         One change tells of all of them: who lists runs looks again.
         """
         with self._database.writing() as connection:
-            going = (
-                sa.select(run.c.id)
+            going: sa.Select[Any] = (
+                sa.select(run.c.id, run.c.backfill_id, run.c.state)
                 .where(run.c.id.in_(run_ids), _may_go())
                 .with_for_update(of=run, skip_locked=True)
             )
-            ids = connection.execute(going).scalars().all()
+            rows = connection.execute(going).all()
+            ids = [row.id for row in rows]
             if ids:
+                note_removed(connection, rows)
                 for part in _PARTS:
                     connection.execute(sa.delete(part).where(part.c.run_id.in_(ids)))
                 connection.execute(sa.delete(run).where(run.c.id.in_(ids)))
                 record(connection, "run", ids[-1:])
             return len(ids)
+
+    def delete_backfills(self, *, ended_before: datetime, limit: int) -> int:
+        """Removes backfills that ended and whose runs are gone; answers how many."""
+        runs = sa.select(run.c.id).where(run.c.backfill_id == backfill.c.id).exists()
+        going = (
+            sa.select(backfill.c.id)
+            .where(backfill.c.ended_at < micros(ended_before), ~runs)
+            .limit(limit)
+            .with_for_update(of=backfill, skip_locked=True)
+        )
+        with self._database.writing() as connection:
+            ids = connection.execute(going).scalars().all()
+            if ids:
+                connection.execute(sa.delete(backfill).where(backfill.c.id.in_(ids)))
+                record(connection, "backfill", ids[-1:])
+            return len(ids)
+
+    def delete_versions(self, *, superseded_before: datetime, limit: int) -> int:
+        """Removes old job versions that no run and no backfill names; answers how many."""
+        going = (
+            sa.select(job_version.c.job_id, job_version.c.version)
+            .where(*_superseded(micros(superseded_before)))
+            .limit(limit)
+        )
+        # Found without the right to write: there may be many that something still names.
+        with self._database.reading() as connection:
+            found = [(row.job_id, row.version) for row in connection.execute(going)]
+        if not found:
+            return 0
+        with self._database.writing() as connection:
+            return connection.execute(
+                sa.delete(job_version).where(
+                    sa.tuple_(job_version.c.job_id, job_version.c.version).in_(found)
+                )
+            ).rowcount
 
     def unused_notebooks(self, hashes: Sequence[str]) -> frozenset[str]:
         """Those of the hashes that no run, job version or backfill names."""
@@ -94,6 +133,30 @@ class SqlArchive:
                 if connection.execute(named).first() is not None:
                     used.add(sha256)
         return frozenset(hashes) - used
+
+
+def _superseded(before: int) -> tuple[sa.ColumnElement[bool], ...]:
+    """Job versions that were followed by another one before then, and that nothing names."""
+    newer = job_version.alias("newer")
+    followed = (
+        sa.select(newer.c.version)
+        .where(
+            newer.c.job_id == job_version.c.job_id,
+            newer.c.version > job_version.c.version,
+            newer.c.created_at < before,
+        )
+        .exists()
+    )
+    named = (
+        sa.select(table.c.id)
+        .where(
+            table.c.job_id == job_version.c.job_id,
+            table.c.job_version == job_version.c.version,
+        )
+        .exists()
+        for table in (run, backfill)
+    )
+    return (followed, *(~each for each in named))
 
 
 def _may_go() -> sa.ColumnElement[bool]:

@@ -1,6 +1,7 @@
 """Backfills in rows, and the ways in which one ends."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,7 +34,7 @@ _PLAIN = (
 
 
 def backfill_from(row: sa.Row[Any], counts: Mapping[str, int]) -> Backfill:
-    """A row of `backfill`, with its runs counted by state.
+    """A row of `backfill`, with the runs that there are of it counted by state.
 
     Raises:
         ValueError: This code cannot read it.
@@ -47,7 +48,7 @@ def backfill_from(row: sa.Row[Any], counts: Mapping[str, int]) -> Backfill:
         first=instant(row.first),
         last=instant(row.last),
         cursor=maybe_instant(row.cursor),
-        counts=dict(counts),
+        counts=dict(Counter(counts) + Counter(row.removed)),
         created_at=instant(row.created_at),
         ended_at=maybe_instant(row.ended_at),
         **values,
@@ -68,6 +69,21 @@ def backfill_row(new: Backfill) -> dict[str, Any]:
         "created_at": micros(new.created_at),
         "ended_at": maybe_micros(new.ended_at),
     }
+
+
+def note_removed(connection: sa.Connection, runs: Sequence[sa.Row[Any]]) -> None:
+    """Lets backfills go on counting runs (`backfill_id`, `state`) that are removed."""
+    counts: dict[str, Counter[str]] = {}
+    for each in runs:
+        if each.backfill_id is not None:
+            counts.setdefault(each.backfill_id, Counter())[each.state] += 1
+    for backfill_id in sorted(counts):  # in one order, so that two never wait in a circle
+        one = backfill.c.id == backfill_id
+        earlier = connection.execute(
+            sa.select(backfill.c.removed).where(one).with_for_update()
+        ).scalar()
+        removed = dict(counts[backfill_id] + Counter(earlier))
+        connection.execute(sa.update(backfill).where(one).values(removed=removed))
 
 
 def end_backfill(

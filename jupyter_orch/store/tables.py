@@ -319,6 +319,10 @@ backfill = sa.Table(
     _text("state"),
     _text("error", nullable=True),
     sa.Column("planned", sa.Integer(), nullable=False),
+    #: Runs of it that retention has removed, by state.
+    sa.Column(
+        "removed", sa.JSON(none_as_null=True), nullable=False, server_default=sa.text("'{}'")
+    ),
     _instant("cursor", nullable=True),
     #: Whether nothing comes after the cursor.
     sa.Column("exhausted", sa.Boolean(), nullable=False, server_default=sa.false()),

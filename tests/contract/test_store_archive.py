@@ -5,14 +5,31 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from store_kit import NOW, add_job, claim, run_of, spec_of, staged_of, version_of
+from store_kit import (
+    NOW,
+    add_backfill,
+    add_job,
+    claim,
+    every,
+    run_of,
+    spec_of,
+    staged_of,
+    version_of,
+)
 
 from jupyter_orch.domain.errors import NotFound
 from jupyter_orch.domain.ids import DEFAULT_TEAM, RunId
-from jupyter_orch.domain.model import Job, Run
+from jupyter_orch.domain.model import Backfill, Job, Run
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.store.sql import SqlStore
-from jupyter_orch.store.tables import attempt, backfill, publish_intent, published_version, query
+from jupyter_orch.store.tables import (
+    attempt,
+    backfill,
+    job_version,
+    publish_intent,
+    published_version,
+    query,
+)
 
 LONG_AFTER = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -167,6 +184,87 @@ def test_runs_that_a_backfill_looks_at_stay(store: SqlStore) -> None:
     with store._database.writing() as connection:
         connection.execute(sa.update(backfill).values(state="succeeded"))
     assert set(expired(store)) == {inside.id, own.id, after.id, foreign.id}
+
+
+def cancelled(store: SqlStore, job: Job, *states: RunState) -> tuple[Backfill, list[Run]]:
+    """A backfill that a person ended, with runs that ended so."""
+    found = add_backfill(store, job)
+    runs = [ended(store, job, state, kind="backfill", backfill_id=found.id) for state in states]
+    ends_last(store, job)
+    store.cancel_backfill(found.id, user="ada")
+    return store.get_backfill(DEFAULT_TEAM, found.id), runs
+
+
+def test_a_backfill_counts_its_runs_after_they_are_gone(store: SqlStore) -> None:
+    """Whichever of them go first, and however many at a time."""
+    job = add_job(store, spec_of("", every(3600)))
+    failed, stopped = RunState.FAILED, RunState.CANCELLED
+    before, runs = cancelled(store, job, failed, failed, stopped)
+    assert before.counts == {"failed": 2, "cancelled": 1}
+    for going in (runs[:1], runs[1:]):
+        assert store.delete_runs([run.id for run in going]) == len(going)
+        assert store.get_backfill(DEFAULT_TEAM, before.id) == before
+        assert list(store.list_backfills(DEFAULT_TEAM).items) == [before]
+
+
+def test_an_ended_backfill_goes_after_its_runs(store: SqlStore) -> None:
+    """Not before it is old, not while one of its runs is there, and never while it goes on."""
+    job = add_job(store, spec_of("", every(3600)))
+    running = add_backfill(store, job, first=NOW + timedelta(days=9), last=NOW + timedelta(days=10))
+    old, (run,) = cancelled(store, job, RunState.FAILED)
+    assert store.delete_backfills(ended_before=LONG_AFTER, limit=10) == 0
+    store.delete_runs([run.id])
+    assert old.ended_at is not None
+    assert store.delete_backfills(ended_before=old.ended_at, limit=10) == 0
+    assert store.delete_backfills(ended_before=LONG_AFTER, limit=10) == 1
+    assert [each.id for each in store.list_backfills(DEFAULT_TEAM).items] == [running.id]
+
+
+def saved(store: SqlStore, job: Job, **values) -> Job:
+    """The next version of the job."""
+    return store.update_job(
+        job.id,
+        expected_version=job.version,
+        spec=replace(job.spec, **values),
+        notebook_sha256=job.notebook_sha256,
+        next_due={},
+        user="ada",
+    )
+
+
+def versions(store: SqlStore, job: Job) -> list[int]:
+    """Those that there are."""
+    with store._database.reading() as connection:
+        wanted = sa.select(job_version.c.version).where(job_version.c.job_id == job.id)
+        return sorted(connection.execute(wanted).scalars())
+
+
+def test_old_job_versions_go_when_nothing_names_them(store: SqlStore) -> None:
+    """The current one stays, and so do those of runs and backfills until these are gone."""
+    first = add_job(store, spec_of("", every(3600)))
+    run = ended(store, first)
+    second = saved(store, first, description="2")
+    cancelled(store, second)
+    third = saved(store, second, description="3")
+    last = saved(store, third, description="4")
+    long_before = datetime(2000, 1, 1, tzinfo=UTC)
+    assert store.delete_versions(superseded_before=long_before, limit=10) == 0
+    assert store.delete_versions(superseded_before=LONG_AFTER, limit=10) == 1
+    assert versions(store, last) == [1, 2, 4]
+    store.delete_runs([run.id])
+    assert store.delete_versions(superseded_before=LONG_AFTER, limit=10) == 1
+    assert versions(store, last) == [2, 4]
+    assert store.get_job(DEFAULT_TEAM, last.id).spec.description == "4"
+
+
+def test_a_few_versions_go_at_a_time(store: SqlStore) -> None:
+    """As the batch says; each one is removed once."""
+    job = add_job(store, spec_of())
+    for number in range(5):
+        job = saved(store, job, description=str(number))
+    counts = [store.delete_versions(superseded_before=LONG_AFTER, limit=2) for _ in range(4)]
+    assert counts == [2, 2, 1, 0]
+    assert versions(store, job) == [6]
 
 
 def test_notebooks_that_nobody_names_are_found(store: SqlStore) -> None:

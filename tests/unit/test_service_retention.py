@@ -9,14 +9,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from store_kit import add_job, run_of, spec_of
+import sqlalchemy as sa
+from store_kit import add_backfill, add_job, every, run_of, spec_of
 
 from jupyter_orch.artifacts.folder import FolderArtifacts
 from jupyter_orch.domain.ids import DEFAULT_TEAM, RunId, new_id
 from jupyter_orch.domain.model import Run
 from jupyter_orch.domain.states import RunState
-from jupyter_orch.service.retention import NOTEBOOK_AGE, Retention
+from jupyter_orch.service.retention import LEFTOVERS_EVERY_SECONDS, NOTEBOOK_AGE, Retention
 from jupyter_orch.store.sql import SqlStore
+from jupyter_orch.store.tables import backfill, job_version
 
 OLD = NOTEBOOK_AGE.total_seconds() + 60
 
@@ -159,6 +161,41 @@ def test_two_may_remove_at_once(store, artifacts, tmp_path) -> None:
     for thread in threads:
         thread.join()
     assert (failures, left(store), folders(tmp_path)) == ([], set(), set())
+
+
+def test_what_tells_of_removed_runs_goes_once_an_hour(store, artifacts) -> None:
+    """An ended backfill and the version of a job that it named; the clock is the one given."""
+    seconds = [0.0]
+    retention = Retention(store, artifacts, days=1, batch=3, monotonic=lambda: seconds[0])
+    job = add_job(store, spec_of("", every(3600)))
+    ended = add_backfill(store, job)
+    store.cancel_backfill(ended.id, user="ada")
+    with store._database.writing() as connection:
+        connection.execute(sa.update(backfill).values(ended_at=1))
+    store.update_job(
+        job.id,
+        expected_version=1,
+        spec=job.spec,
+        notebook_sha256=None,
+        next_due={},
+        user="ada",
+    )
+    with store._database.writing() as connection:
+        connection.execute(sa.update(job_version).values(created_at=1))
+    Retention(store, artifacts, days=0, batch=3).do()
+    assert len(store.list_backfills(DEFAULT_TEAM).items) == 1
+    retention.do()
+    assert store.list_backfills(DEFAULT_TEAM).items == ()
+    assert retention.remove_history() == 0
+    again = add_backfill(store, job)
+    store.cancel_backfill(again.id, user="ada")
+    with store._database.writing() as connection:
+        connection.execute(sa.update(backfill).values(ended_at=1))
+    retention.do()
+    assert len(store.list_backfills(DEFAULT_TEAM).items) == 1
+    seconds[0] += LEFTOVERS_EVERY_SECONDS
+    retention.do()
+    assert store.list_backfills(DEFAULT_TEAM).items == ()
 
 
 # --------------------------------------------------------------------------- frozen notebooks
