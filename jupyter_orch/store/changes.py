@@ -25,6 +25,7 @@ _CLASS = 0x6F72
 _GIVEN = sa.text(
     "SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END AS given FROM change_id_seq"
 )
+_ADD = sa.insert(change)
 _INSERT = sa.text(
     "WITH announced AS MATERIALIZED ("
     " SELECT pg_advisory_xact_lock_shared(CAST(:class AS bigint) << 48"
@@ -45,7 +46,7 @@ def record(connection: sa.Connection, kind: str, keys: Iterable[str]) -> None:
     if not wanted:
         return
     if connection.dialect.name == "sqlite":
-        connection.execute(sa.insert(change), [{"kind": kind, "key": key} for key in wanted])
+        connection.execute(_ADD, [{"kind": kind, "key": key} for key in wanted])
     else:
         connection.execute(_INSERT, {"kind": kind, "keys": wanted})
 

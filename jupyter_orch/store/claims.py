@@ -9,23 +9,54 @@ SQLite lets one writer in at a time and needs no locks.
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.model import Run
-from jupyter_orch.domain.states import RunState
+from jupyter_orch.domain.states import RunState, before
 from jupyter_orch.ports import News
+from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
 from jupyter_orch.store.rows import instant, run_from
 from jupyter_orch.store.tables import ACTIVE, HELD, attempt, in_state, pool, run
-from jupyter_orch.store.transitions import move
 
 log = logging.getLogger(__name__)
 _SECOND = 1_000_000  # microseconds
 #: Team and name of a pool.
 _Key = tuple[str, str]
+
+# Built once: to build and to look up such a statement takes longer than to execute it.
+_TO_STOP = sa.select(run.c.id).where(
+    run.c.id.in_(sa.bindparam("ids", expanding=True)),
+    run.c.owner == sa.bindparam("of_owner"),
+    run.c.cancel_requested,
+)
+_LOST_PUBLICATION = (
+    sa.select(run.c.id)
+    .where(
+        in_state(run, RunState.PUBLISHING),
+        in_state(run, *HELD),
+        run.c.lease_until < sa.bindparam("now"),
+    )
+    .limit(1)
+)
+_WHOLE = sa.select(run).where(run.c.id.in_(sa.bindparam("ids", expanding=True)))
+_BEGIN_ATTEMPT = sa.insert(attempt)
+_NAMED = (
+    sa.select(pool)
+    .where(sa.tuple_(pool.c.team_id, pool.c.name).in_(sa.bindparam("keys", expanding=True)))
+    .order_by(pool.c.team_id, pool.c.name)
+)
+_LIMITED = sa.select(pool).where(pool.c.slots.is_not(None))
+_LIMITED_OF = _NAMED.where(pool.c.slots.is_not(None))
+_USED = (
+    sa.select(run.c.team_id, run.c.pool, sa.func.count())
+    .where(in_state(run, *HELD), run.c.lease_until > 0)
+    .group_by(run.c.team_id, run.c.pool)
+)
 
 
 class SqlClaims:
@@ -39,10 +70,8 @@ class SqlClaims:
         with self._database.reading() as connection:
             cancelled: Sequence[str] = ()
             if held:
-                asked = sa.select(run.c.id).where(
-                    run.c.id.in_(held), run.c.owner == worker, run.c.cancel_requested
-                )
-                cancelled = connection.execute(asked).scalars().all()
+                asked = {"ids": held, "of_owner": worker}
+                cancelled = connection.execute(_TO_STOP, asked).scalars().all()
             return News(
                 claimable=room and self._anything(connection),
                 cancelled=tuple(RunId(run_id) for run_id in cancelled),
@@ -51,9 +80,9 @@ class SqlClaims:
     def _anything(self, connection: sa.Connection) -> bool:
         now = self._database.now(connection)
         full = _full(_pool_room(connection))
-        queued = candidates(_NOW, limit=1, full=full) if full else _FIRST
-        looks = (queued, _LOST)
-        return any(connection.execute(each, {_NOW.key: now}).first() for each in looks)
+        if look(connection, now, limit=1, full=full):
+            return True
+        return connection.execute(_LOST_PUBLICATION, {"now": now}).first() is not None
 
     def claim_runs(self, worker: str, *, limit: int, lease_seconds: float) -> tuple[Run, ...]:
         """Takes queued runs whose time has come; raises each one's attempt number by one.
@@ -88,24 +117,38 @@ class _Turns:
     def take(self, limit: int) -> bool:
         """One turn; says whether another one may find more."""
         full = _full(self._room)
-        look = candidates(
-            self._now, limit=limit, full=full, busy=self._busy, without=self._unreadable
+        found = look(
+            self._connection,
+            self._now,
+            limit=limit,
+            full=full,
+            busy=self._busy,
+            without=self._unreadable,
+            lock=True,
         )
-        found = self._connection.execute(look.with_for_update(of=run, skip_locked=True)).all()
-        before = self._progress
+        earlier = self._progress
         self._lock_pools({_pool_of(row) for row in found} & self._room.keys())
         wanted = sorted({row.job_id for row in found if _minds_others(row)})
         locked = self._database.try_locks(self._connection, wanted)
+        rows = self._connection.execute(_WHOLE, {"ids": [row.id for row in found]})
+        whole = {row.id: row for row in rows}
+        taken: list[Run] = []
         for row in found:
             key = _pool_of(row)
             if self._room.get(key, 1) <= 0:
                 continue
             alone = _minds_others(row)
-            if (alone and row.job_id not in locked) or not self._take(row):
+            mine = None if alone and row.job_id not in locked else self._take(row, whole[row.id])
+            if mine is None:
                 self._busy |= {row.job_id} if alone else set()
-            elif key in self._room:
+                continue
+            taken.append(mine)
+            if key in self._room:
                 self._room[key] -= 1
-        return before != self._progress
+        record(self._connection, "run", [each.id for each in taken])
+        begin_attempts(self._connection, taken, self._worker, self._now)
+        self.taken += taken
+        return earlier != self._progress
 
     @property
     def _progress(self) -> tuple[int, ...]:
@@ -118,8 +161,9 @@ class _Turns:
         if not keys:
             return
         # All who wait do so for rows in one order; later turns, which hold some already, only try.
-        rows = _pools_named(keys).with_for_update(skip_locked=not self._first)
-        locked = {(row.team_id, row.name) for row in self._connection.execute(rows)}
+        rows = _NAMED.with_for_update(skip_locked=not self._first)
+        found = self._connection.execute(rows, {"keys": sorted(keys)})
+        locked = {(row.team_id, row.name) for row in found}
         self._room |= dict.fromkeys(keys, 0) | _pool_room(self._connection, locked)
         if self._first:
             for gone in set(keys) - locked:  # deleted meanwhile: it has no limit any more
@@ -127,64 +171,71 @@ class _Turns:
             self._now = self._database.now(self._connection)
         self._first = False
 
-    def _take(self, row: sa.Row[Any]) -> bool:
-        found = self._connection.execute(sa.select(run).where(run.c.id == row.id)).one()
+    def _take(self, row: sa.Row[Any], whole: sa.Row[Any]) -> Run | None:
+        """The run as it is now, or None when it may not begin."""
         try:
-            waiting = run_from(found)
+            waiting = run_from(whole)
         except (TypeError, ValueError):  # other code wrote it, and will take it
             log.exception("run.unreadable", extra={"run_id": row.id})
             self._unreadable.add(row.id)
-            return False
+            return None
         number = waiting.attempt + 1
-        started = self._now if found.started_at is None else found.started_at
-        moved = move(
-            self._connection,
-            waiting.id,
-            RunState.RUNNING,
-            *_may_begin(row, self._now),
+        started = self._now if whole.started_at is None else whole.started_at
+        most = {"most": row.max_parallel} if row.overlap == "parallel" else {"now": self._now}
+        moved = self._connection.execute(
+            _taking(row.overlap if _minds_others(row) else None),
+            {
+                "of_run": row.id,
+                "number": number,
+                "worker": self._worker,
+                "until": self._now + self._lease,
+                "started": started,
+                **({"of_job": row.job_id, **most} if _minds_others(row) else {}),
+            },
+        ).rowcount
+        if not moved:
+            return None
+        return replace(
+            waiting,
+            state=RunState.RUNNING,
             attempt=number,
-            owner=self._worker,
-            lease_until=self._now + self._lease,
             reason=None,
             error=None,
             cells_done=0,
-            started_at=started,
-            # From its first attempt on a run is neither late nor waiting too long.
-            queue_until=None,
-            late_at=None,
+            started_at=instant(started),
         )
-        if moved:
-            taken = replace(
-                waiting,
-                state=RunState.RUNNING,
-                attempt=number,
-                reason=None,
-                error=None,
-                cells_done=0,
-                started_at=instant(started),
-            )
-            self.taken.append(taken)
-            begin_attempt(self._connection, taken, self._worker, self._now)
-        return moved
 
 
-def candidates(
-    now: int | sa.BindParameter[int],
+def look(
+    connection: sa.Connection,
+    now: int,
     *,
     limit: int,
     full: Collection[_Key] = (),
     busy: Collection[str] = (),
     without: Collection[str] = (),
-) -> sa.Select[Any]:
+    lock: bool = False,
+) -> Sequence[sa.Row[Any]]:
     """Queued runs that may begin as far as one look can tell, the first one first.
 
     Args:
+        connection: A transaction.
         now: Microseconds.
         limit: Most of them.
         full: Pools without a free slot.
         busy: Jobs of which no further run may begin.
         without: Runs to pass over.
+        lock: Nobody else takes them while the transaction lasts.
     """
+    given = {"full": sorted(full), "busy": sorted(busy), "without": sorted(without)}
+    given = {name: values for name, values in given.items() if values}
+    statement = _candidates(frozenset(given), lock=lock)
+    return connection.execute(statement, {"now": now, "most": limit, **given}).all()
+
+
+@lru_cache
+def _candidates(given: frozenset[str], *, lock: bool) -> sa.Select[Any]:
+    """The statement of a look. To build such a one takes longer than to execute it."""
     # A range of leases and a job that is no plain column, so that SQLite walks the few held runs
     # and not the whole history in the order of jobs.
     job_id = sa.func.coalesce(run.c.job_id, "")
@@ -211,7 +262,7 @@ def candidates(
         .select_from(run.outerjoin(others, others.c.job_id == run.c.job_id))
         .where(
             in_state(run, RunState.QUEUED),
-            run.c.not_before <= now,
+            run.c.not_before <= sa.bindparam("now"),
             sa.or_(
                 others.c.held.is_(None),
                 run.c.backfill_id.is_not(None),
@@ -220,31 +271,21 @@ def candidates(
             ),
         )
         .order_by(run.c.priority.desc(), run.c.not_before, run.c.id)
-        .limit(limit)
+        .limit(sa.bindparam("most", type_=sa.Integer()))
     )
-    for team, name in full:
-        statement = statement.where(~sa.and_(run.c.team_id == team, run.c.pool == name))
-    if without:
-        statement = statement.where(run.c.id.not_in(sorted(without)))
-    if busy:
+    if "full" in given:
+        pools: sa.BindParameter[Any] = sa.bindparam("full", expanding=True)
+        statement = statement.where(sa.tuple_(run.c.team_id, run.c.pool).not_in(pools))
+    if "without" in given:
+        statement = statement.where(run.c.id.not_in(sa.bindparam("without", expanding=True)))
+    if "busy" in given:
+        jobs: sa.BindParameter[Any] = sa.bindparam("busy", expanding=True)
         statement = statement.where(
             sa.or_(
-                run.c.job_id.is_(None),
-                run.c.backfill_id.is_not(None),
-                run.c.job_id.not_in(sorted(busy)),
+                run.c.job_id.is_(None), run.c.backfill_id.is_not(None), run.c.job_id.not_in(jobs)
             )
         )
-    return statement
-
-
-# Made once: workers look all the time, and making these takes longer than their answers.
-_NOW: sa.BindParameter[int] = sa.bindparam("now")
-_FIRST = candidates(_NOW, limit=1)
-_LOST = (
-    sa.select(run.c.id)
-    .where(in_state(run, RunState.PUBLISHING), in_state(run, *HELD), run.c.lease_until < _NOW)
-    .limit(1)
-)
+    return statement.with_for_update(of=run, skip_locked=True) if lock else statement
 
 
 def _pool_of(row: sa.Row[Any]) -> _Key:
@@ -257,64 +298,80 @@ def _minds_others(row: sa.Row[Any]) -> bool:
     return row.job_id is not None and row.backfill_id is None and not unlimited
 
 
-def _may_begin(row: sa.Row[Any], now: int) -> tuple[sa.ColumnElement[bool], ...]:
-    """What must hold in the very statement that takes the run."""
-    if not _minds_others(row):
+@lru_cache
+def _taking(overlap: str | None) -> sa.Update:
+    """The very statement that takes a run, with what must hold in it by the policy for overlap."""
+    # From its first attempt on a run is neither late nor waiting too long.
+    return (
+        sa.update(run)
+        .where(
+            run.c.id == sa.bindparam("of_run"),
+            in_state(run, *before(RunState.RUNNING)),
+            *_may_begin(overlap),
+        )
+        .values(
+            state=RunState.RUNNING,
+            attempt=sa.bindparam("number"),
+            owner=sa.bindparam("worker"),
+            lease_until=sa.bindparam("until"),
+            started_at=sa.bindparam("started"),
+            reason=None,
+            error=None,
+            cells_done=0,
+            queue_until=None,
+            late_at=None,
+        )
+    )
+
+
+def _may_begin(overlap: str | None) -> tuple[sa.ColumnElement[bool], ...]:
+    if overlap is None:
         return ()
     other = run.alias("other")
+    of_job = other.c.job_id == sa.bindparam("of_job")
     held = sa.select(other.c.id).where(
-        other.c.job_id == row.job_id,
+        of_job,
         in_state(other, *ACTIVE),  # in the words of the index; the job's history has another one
         in_state(other, *HELD),
         other.c.backfill_id.is_(None),
     )
-    if row.overlap == "parallel":
-        some = held.limit(row.max_parallel).subquery()
-        count = sa.select(sa.func.count()).select_from(some).scalar_subquery()
-        return (count < row.max_parallel,)
+    if overlap == "parallel":
+        most = sa.bindparam("most", type_=sa.Integer())
+        count = sa.select(sa.func.count()).select_from(held.limit(most).subquery())
+        return (count.scalar_subquery() < most,)
     first = (
         sa.select(other.c.id)
         .where(
-            other.c.job_id == row.job_id,
+            of_job,
             in_state(other, RunState.QUEUED),
             other.c.backfill_id.is_(None),
-            other.c.not_before <= now,
+            other.c.not_before <= sa.bindparam("now"),
         )
         .order_by(other.c.priority.desc(), other.c.not_before, other.c.id)
         .limit(1)
         .scalar_subquery()
     )
-    return ~held.exists(), first == row.id
+    return ~held.exists(), first == sa.bindparam("of_run")
 
 
-def begin_attempt(connection: sa.Connection, held: Run, owner: str, now: int) -> None:
-    """Writes down that an attempt began."""
-    connection.execute(
-        sa.insert(attempt).values(run_id=held.id, number=held.attempt, worker=owner, started_at=now)
-    )
-
-
-def _pools_named(keys: Collection[_Key]) -> sa.Select[Any]:
-    return (
-        sa.select(pool)
-        .where(sa.tuple_(pool.c.team_id, pool.c.name).in_(sorted(keys)))
-        .order_by(pool.c.team_id, pool.c.name)
-    )
+def begin_attempts(connection: sa.Connection, held: Sequence[Run], owner: str, now: int) -> None:
+    """Writes down that attempts began."""
+    rows = [
+        {"run_id": each.id, "number": each.attempt, "worker": owner, "started_at": now}
+        for each in held
+    ]
+    if rows:
+        connection.execute(_BEGIN_ATTEMPT, rows)
 
 
 def _pool_room(connection: sa.Connection, keys: Collection[_Key] | None = None) -> dict[_Key, int]:
     """Free slots of the pools with a limit: of all of them, or of these."""
-    limited = sa.select(pool) if keys is None else _pools_named(keys)
-    rows = connection.execute(limited.where(pool.c.slots.is_not(None))).all()
+    given = {} if keys is None else {"keys": sorted(keys)}
+    limited = _LIMITED if keys is None else _LIMITED_OF
+    rows = connection.execute(limited, given).all()
     if not rows:
         return {}
-    used = sa.select(run.c.team_id, run.c.pool, sa.func.count()).where(
-        in_state(run, *HELD), run.c.lease_until > 0
-    )
-    counts = {
-        (team, name): count
-        for team, name, count in connection.execute(used.group_by(run.c.team_id, run.c.pool))
-    }
+    counts = {(team, name): count for team, name, count in connection.execute(_USED)}
     return {
         (row.team_id, row.name): row.slots - counts.get((row.team_id, row.name), 0) for row in rows
     }

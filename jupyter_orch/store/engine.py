@@ -31,6 +31,7 @@ _NETWORK = re.compile(
     r"|fuse\.(sshfs|s3fs|glusterfs|ceph\S*|rclone|gcsfuse|mount-s3)"
 )
 _BEGIN = "jupyter_orch_begin"
+_SYNCHRONOUS = "jupyter_orch_synchronous"
 #: Answers microseconds since 1970.
 Clock = Callable[[], int]
 
@@ -58,13 +59,16 @@ class Database:
             sa.event.listen(engine, "connect", _configure_sqlite)
             sa.event.listen(engine, "begin", _begin_sqlite)
             self._reader = engine
-            self._writer = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+            writer = {_BEGIN: "BEGIN IMMEDIATE", _SYNCHRONOUS: "FULL"}
+            self._writer = engine.execution_options(**writer)
+            self._hasty_writer = engine.execution_options(**{**writer, _SYNCHRONOUS: "NORMAL"})
         else:
             sa.event.listen(engine, "connect", postgres.configure)
             self._reader = engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
             self._writer = engine.execution_options(isolation_level="READ COMMITTED")
+            self._hasty_writer = self._writer
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -73,13 +77,17 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
+    def writing(self, *, durable: bool = True) -> Iterator[sa.Connection]:
         """A transaction that changes something.
 
         SQLite lets one of them in at a time; on PostgreSQL each statement sees what is committed
         when it begins, and rows that it needs as they are have to be locked.
+
+        Without `durable` SQLite does not wait for the disk: after a power cut the last of these
+        may be gone, and never one without those after it. For what is soon said again.
         """
-        with self._translated(), self._writer.begin() as connection:
+        writer = self._writer if durable else self._hasty_writer
+        with self._translated(), writer.begin() as connection:
             yield connection
 
     @contextmanager
@@ -243,7 +251,12 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     # IMMEDIATE: a reader that turns writer in mid-transaction would fail at once, not wait.
-    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+    options = connection.get_execution_options()
+    wanted = options.get(_SYNCHRONOUS)
+    if wanted is not None and connection.info.get(_SYNCHRONOUS) != wanted:
+        connection.exec_driver_sql(f"PRAGMA synchronous = {wanted}")
+        connection.info[_SYNCHRONOUS] = wanted
+    connection.exec_driver_sql(options.get(_BEGIN, "BEGIN"))
 
 
 def _prepare_file(database: str) -> None:

@@ -7,12 +7,13 @@ import sqlalchemy as sa
 
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.model import Run, RunError
-from jupyter_orch.domain.outputs import StagedOutput, TableVersion
+from jupyter_orch.domain.outputs import StagedOutput
 from jupyter_orch.domain.retries import retries_left
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.ports import Held, WorkerInfo
 from jupyter_orch.store.changes import prune, record
-from jupyter_orch.store.claims import SqlClaims, begin_attempt
+from jupyter_orch.store.claims import SqlClaims, begin_attempts
+from jupyter_orch.store.ends import SqlEnds
 from jupyter_orch.store.engine import Database
 from jupyter_orch.store.rows import (
     run_from,
@@ -26,24 +27,39 @@ from jupyter_orch.store.tables import (
     attempt,
     in_state,
     publish_intent,
-    published_version,
     query,
     run,
     worker,
 )
-from jupyter_orch.store.transitions import end, end_attempt, end_stopped, move, stop_reason
+from jupyter_orch.store.transitions import end, end_attempt, end_stopped, move
 
 log = logging.getLogger(__name__)
 _SECOND = 1_000_000  # microseconds
 WORKER_SEEN_SECONDS = 60
 _REAP_BATCH = 500
+# Built once: to build and to look up such a statement takes longer than to execute it.
+_STILL_HELD = (
+    sa.select(run.c.id, run.c.attempt, run.c.cancel_requested)
+    .where(
+        run.c.id.in_(sa.bindparam("ids", expanding=True)),
+        run.c.owner == sa.bindparam("of_owner"),
+        in_state(run, *HELD),
+    )
+    .order_by(run.c.id)  # so that two who lock them never wait in a circle
+    .with_for_update()
+)
+_RENEW = (
+    sa.update(run)
+    .where(run.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .values(lease_until=sa.bindparam("until"))
+)
 _LOST = RunError(
     name="worker_lost",
     message="The process that executed the run went away without a word.",
 )
 
 
-class SqlLedger(SqlClaims):
+class SqlLedger(SqlClaims, SqlEnds):
     """ports.Ledger."""
 
     _database: Database
@@ -91,30 +107,29 @@ class SqlLedger(SqlClaims):
             )
             stored = same_run(connection, new)
             if added:
-                begin_attempt(connection, stored, worker, now)
+                begin_attempts(connection, [stored], worker, now)
             return stored
 
     def heartbeat(
         self, worker: str, held: Iterable[tuple[RunId, int]], *, lease_seconds: float
     ) -> tuple[Held, ...]:
         """Renews the leases that are still held; what is missing in the answer is lost."""
-        renewed = []
-        with self._database.writing() as connection:
+        numbers = dict(held)
+        with self._database.writing(durable=False) as connection:
             now = self._database.now(connection)
-            for run_id, number in held:
-                row = connection.execute(
-                    sa.update(run)
-                    .where(*_fence(worker, run_id, number), in_state(run, *HELD))
-                    .values(lease_until=_lease(now, lease_seconds))
-                    .returning(run.c.cancel_requested)
-                ).first()
-                if row is not None:
-                    renewed.append(Held(run_id=run_id, cancel_requested=row.cancel_requested))
-        return tuple(renewed)
+            asked = {"ids": sorted(numbers), "of_owner": worker}
+            kept = [
+                Held(run_id=RunId(row.id), cancel_requested=row.cancel_requested)
+                for row in connection.execute(_STILL_HELD, asked)
+                if row.attempt == numbers[RunId(row.id)]
+            ]
+            ids = [each.run_id for each in kept]
+            connection.execute(_RENEW, {"ids": ids, "until": _lease(now, lease_seconds)})
+        return tuple(kept)
 
     def progress(self, worker: str, run_id: RunId, attempt: int, *, done: int, total: int) -> bool:
         """Tells how far the run is."""
-        with self._database.writing() as connection:
+        with self._database.writing(durable=False) as connection:
             changed = connection.execute(
                 sa.update(run)
                 .where(*_fence(worker, run_id, attempt), in_state(run, RunState.RUNNING))
@@ -157,47 +172,6 @@ class SqlLedger(SqlClaims):
                 )
             return move(connection, run_id, RunState.PUBLISHING, reason=None)
 
-    def finish(
-        self,
-        worker: str,
-        run_id: RunId,
-        attempt: int,
-        *,
-        state: RunState,
-        reason: Reason | None = None,
-        error: RunError | None = None,
-        versions: Sequence[TableVersion] = (),
-        retry_in_seconds: float | None = None,
-    ) -> bool:
-        """Ends the attempt, and the run unless `retry_in_seconds` queues it again.
-
-        An attempt that is cancelled and queued again was handed back: it costs no retry. Safe to
-        repeat: the holder that ended a run so hears True again.
-        """
-        with self._database.writing() as connection:
-            found = _held(connection, worker, run_id, attempt)
-            if found is None:
-                return _ended_so(connection, worker, run_id, attempt, state)
-            if state is RunState.CANCELLED and reason is Reason.CANCELLED_BY_USER:
-                reason = stop_reason(found)
-            now = self._database.now(connection)
-            if retry_in_seconds is not None and found.state is RunState.RUNNING:
-                ended = _queue_again(
-                    connection,
-                    found,
-                    at=now,
-                    reason=reason,
-                    error=error,
-                    wait_seconds=max(0.0, retry_in_seconds),
-                    free=state is RunState.CANCELLED,
-                )
-            else:
-                ended = end(connection, run_id, state, at=now, reason=reason, error=error)
-            if ended:
-                end_attempt(connection, run_id, attempt, state, at=now, reason=reason, error=error)
-                _record_versions(connection, run_id, versions)
-            return ended
-
     def reap(self) -> int:
         """Ends attempts whose lease ran out: queued again while retries are left, else failed.
 
@@ -223,7 +197,7 @@ class SqlLedger(SqlClaims):
 
     def beat(self, info: WorkerInfo) -> None:
         """Says that this worker lives."""
-        with self._database.writing() as connection:
+        with self._database.writing(durable=False) as connection:
             row = {
                 "name": info.name,
                 "host": info.host,
@@ -261,13 +235,6 @@ def _held(connection: sa.Connection, owner: str, run_id: RunId, number: int) -> 
     return None if row is None else run_from(row)
 
 
-def _ended_so(
-    connection: sa.Connection, owner: str, run_id: RunId, number: int, state: RunState
-) -> bool:
-    statement = sa.select(run.c.id).where(*_fence(owner, run_id, number), run.c.state == state)
-    return connection.execute(statement).first() is not None
-
-
 def _lose(connection: sa.Connection, found: Run, *, at: int) -> None:
     """Ends the attempt of a worker that is lost, and the run unless it may be tried again."""
     earlier = sa.select(attempt.c.number).where(
@@ -300,7 +267,6 @@ def _queue_again(
     at: int,
     reason: Reason | None,
     error: RunError | None,
-    wait_seconds: float = 0.0,
     free: bool = False,
 ) -> bool:
     """Puts a run back into the queue, unless somebody wanted it to end.
@@ -313,26 +279,10 @@ def _queue_again(
         connection,
         found.id,
         RunState.QUEUED,
-        not_before=_lease(at, wait_seconds),
+        not_before=at,
         owner=None,
         lease_until=None,
         reason=reason,
         error=to_json(error),
         free_attempts=run.c.free_attempts + int(free),
     )
-
-
-def _record_versions(
-    connection: sa.Connection, run_id: RunId, versions: Sequence[TableVersion]
-) -> None:
-    for position, version in enumerate(versions):
-        connection.execute(
-            sa.insert(published_version).values(
-                run_id=run_id,
-                position=position,
-                table_name=version.table,
-                snapshot_id=version.snapshot_id,
-                version=to_json(version),
-            )
-        )
-    record(connection, "table", sorted({version.table for version in versions}))

@@ -59,9 +59,9 @@ class _MemoryDatabase(Database):
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
+    def writing(self, *, durable: bool = True) -> Iterator[sa.Connection]:
         """A transaction; the others wait for its end."""
-        with self._alone(), super().writing() as connection:
+        with self._alone(), super().writing(durable=durable) as connection:
             yield connection
 
     @contextmanager

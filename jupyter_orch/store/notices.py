@@ -26,10 +26,44 @@ MOST_AT_ONCE = 1000  # notices of one target that are taken together
 _LATE_BATCH = 500
 _NOTIFICATIONS = TypeAdapter(tuple[Notification, ...])
 
+#: Runs that may tell somebody, with what the job says now about whom. Built once: to build and to
+#: look up such a statement takes longer than to execute it.
+_RUNS: sa.Select[Any] = (
+    sa.select(
+        run.c.id,
+        run.c.team_id,
+        run.c.job_id,
+        run.c.job_name,
+        run.c.kind,
+        run.c.state,
+        run.c.reason,
+        run.c.error,
+        run.c.logical_time,
+        run.c.attempt,
+        run.c.ended_at,
+        job_version.c.spec["notifications"].label("notifications"),
+    )
+    .select_from(
+        run.outerjoin(job, job.c.id == run.c.job_id).join(
+            job_version,
+            sa.and_(
+                job_version.c.job_id == run.c.job_id,
+                job_version.c.version == sa.func.coalesce(job.c.version, run.c.job_version),
+            ),
+        )
+    )
+    .where(
+        run.c.id.in_(sa.bindparam("ids", expanding=True)),
+        run.c.kind.in_(_TELLING),
+    )
+    .order_by(run.c.id)
+)
+_ENDED = _RUNS.where(in_state(run, *TOLD))
+
 
 def tell_ended(connection: sa.Connection, run_ids: Sequence[RunId], *, at: int) -> None:
     """Notes for people that these runs failed, or that their jobs recovered."""
-    for row in _telling(connection, run.c.id.in_(run_ids), in_state(run, *TOLD)):
+    for row in connection.execute(_ENDED, {"ids": list(run_ids)}).all():
         if row.state == RunState.FAILED:
             _tell(connection, row, "failed", at=at)
         elif row.notifications and _failed_before(connection, row):
@@ -60,7 +94,7 @@ class SqlNotices:
                 return 0
             waiting = sa.and_(in_state(run, RunState.QUEUED), run.c.started_at.is_(None))
             late = [RunId(row.id) for row in connection.execute(_of(ids).where(waiting))]
-            for row in _telling(connection, run.c.id.in_(late)):
+            for row in connection.execute(_RUNS, {"ids": late}).all():
                 _tell(connection, row, "late", at=now)
             # Those that began in time, too: nobody has to look at them again.
             connection.execute(sa.update(run).where(run.c.id.in_(ids)).values(late_at=None))
@@ -118,22 +152,6 @@ def _of(ids: Iterable[str]) -> sa.Select[Any]:
 
 def _later(now: int, seconds: float) -> int:
     return now + int(max(0.0, seconds) * _SECOND)
-
-
-def _telling(
-    connection: sa.Connection, *conditions: sa.ColumnElement[bool]
-) -> Sequence[sa.Row[Any]]:
-    """The runs that may tell somebody, with what the job says now about whom."""
-    current = sa.and_(
-        job_version.c.job_id == run.c.job_id,
-        job_version.c.version == sa.func.coalesce(job.c.version, run.c.job_version),
-    )
-    return connection.execute(
-        sa.select(run, job_version.c.spec["notifications"].label("notifications"))
-        .select_from(run.outerjoin(job, job.c.id == run.c.job_id).join(job_version, current))
-        .where(run.c.kind.in_(_TELLING), *conditions)
-        .order_by(run.c.id)
-    ).all()
 
 
 def _failed_before(connection: sa.Connection, row: sa.Row[Any]) -> bool:

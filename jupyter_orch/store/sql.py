@@ -17,6 +17,7 @@ from jupyter_orch.store.remains import SqlRemains
 from jupyter_orch.store.runs import SqlRuns
 from jupyter_orch.store.schedule import SqlSchedule
 from jupyter_orch.store.schema import migrate
+from jupyter_orch.store.together import Together
 
 
 class SqlStore(
@@ -53,6 +54,7 @@ class SqlStore(
     def _begin(self, database: Database) -> None:
         self._database = database
         self._unreadable = {}
+        self._ending = Together(self.finish_all)
         try:
             self.migration = migrate(database)
         except BaseException:

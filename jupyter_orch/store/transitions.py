@@ -78,16 +78,20 @@ def note_last(connection: sa.Connection, run_id: RunId, state: RunState) -> None
     )
 
 
-def stop_reason(found: Run) -> Reason:
+def stop_reason(reason: Reason | None) -> Reason:
     """Why somebody wants a held run to end: its own reason says so, else a person does."""
-    return Reason.SUPERSEDED if found.reason is Reason.SUPERSEDED else Reason.CANCELLED_BY_USER
+    return Reason.SUPERSEDED if reason is Reason.SUPERSEDED else Reason.CANCELLED_BY_USER
+
+
+def stop_error(reason: Reason) -> RunError:
+    """The same in words."""
+    return RunError(name=RunState.CANCELLED, message=_STOPPED[reason])
 
 
 def end_stopped(connection: sa.Connection, found: Run, *, at: int) -> bool:
     """Ends a run that was asked to stop and whose attempt is over without having said so."""
-    reason = stop_reason(found)
-    error = RunError(name=RunState.CANCELLED, message=_STOPPED[reason])
-    return end(connection, found.id, RunState.CANCELLED, at=at, reason=reason, error=error)
+    why = stop_reason(found.reason)
+    return end(connection, found.id, RunState.CANCELLED, at=at, reason=why, error=stop_error(why))
 
 
 def end_attempt(

@@ -11,6 +11,7 @@ from jupyter_orch.domain.ids import DEFAULT_TEAM
 from jupyter_orch.domain.model import RunError
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.ports import WorkerInfo
+from jupyter_orch.store.ends import End
 from jupyter_orch.store.sql import SqlStore
 from jupyter_orch.store.tables import run as run_table
 
@@ -413,3 +414,33 @@ def test_a_wake_up_claims_the_earliest_first(store: SqlStore) -> None:
         wake.disable(jobs[1].id, "oops")
     with store.wake_up(limit=10) as wake:
         assert [found.job.id for found in wake.due] == [jobs[2].id, jobs[0].id]
+
+
+def test_attempts_that_end_together_end_as_they_would_alone(store: SqlStore) -> None:
+    """Succeeded, failed, tried again, stopped, lost to another worker, said twice: in one go."""
+    for _ in range(5):
+        store.add_run(run_of())
+    done, failed, again, stopped, lost = claim(store, limit=5)
+    store.request_cancel(stopped.id, user="ada")
+    ends = [
+        End(worker="w", run_id=done.id, attempt=1, state=RunState.SUCCEEDED),
+        End(worker="w", run_id=done.id, attempt=1, state=RunState.SUCCEEDED),
+        End(worker="w", run_id=done.id, attempt=1, state=RunState.FAILED),
+        End(worker="w", run_id=failed.id, attempt=1, state=RunState.FAILED),
+        End(worker="w", run_id=again.id, attempt=1, state=RunState.FAILED, retry_in_seconds=9),
+        End(worker="w", run_id=again.id, attempt=1, state=RunState.SUCCEEDED),
+        End(worker="w", run_id=stopped.id, attempt=1, state=RunState.FAILED, retry_in_seconds=9),
+        End(worker="other", run_id=lost.id, attempt=1, state=RunState.SUCCEEDED),
+        End(worker="w", run_id=lost.id, attempt=2, state=RunState.SUCCEEDED),
+    ]
+    answers = store.finish_all(ends)
+    assert answers == (True, True, False, True, True, False, True, False, False)
+    states = [store.get_run(DEFAULT_TEAM, run.id).state for run in (done, failed, again)]
+    assert states == [RunState.SUCCEEDED, RunState.FAILED, RunState.QUEUED]
+    assert store.get_run(DEFAULT_TEAM, stopped.id).state is RunState.CANCELLED
+    assert store.get_run(DEFAULT_TEAM, stopped.id).reason is Reason.CANCELLED_BY_USER
+    assert store.get_run(DEFAULT_TEAM, lost.id).state is RunState.RUNNING
+    for run, state in ((done, "succeeded"), (failed, "failed"), (again, "failed")):
+        (only,) = store.attempts(run.id)
+        assert only.state == state
+    assert store.finish_all([]) == ()
