@@ -9,6 +9,7 @@ from typing import Any, cast, get_args
 from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.domain.model import Actor, JobListState, JobSpec, RunKind
 from jupyter_orch.domain.states import RunState
+from jupyter_orch.server.arguments import LONGEST_WAIT
 from jupyter_orch.wire import load
 
 KINDS: tuple[RunKind, ...] = get_args(RunKind)
@@ -67,6 +68,17 @@ class Call:
                 field=name,
                 hint="For example 2026-01-31T06:00:00Z.",
             ) from None
+
+    def wait(self) -> int:
+        """How many seconds the answer may be held back.
+
+        Raises:
+            BadInput: Out of range.
+        """
+        seconds = self.number("wait") or 0
+        if not 0 <= seconds <= LONGEST_WAIT:
+            raise BadInput(f"wait is from 0 to {LONGEST_WAIT} seconds.", field="wait")
+        return seconds
 
     def states(self) -> tuple[RunState, ...]:
         """The states that a listing of runs is limited to.

@@ -27,7 +27,6 @@ from jupyter_orch.server.routes import BASE, ROUTES
 from jupyter_orch.service import Service
 from jupyter_orch.wire import dump_bytes
 
-LONGEST_WAIT = 60.0  # seconds that an answer may be held back
 WAIT_STEP = 0.2  # seconds between two looks at the change feed
 LONGEST_KEY = 200  # characters of an Idempotency-Key
 
@@ -70,6 +69,12 @@ class RouteHandler(ProblemHandler):
         """Answers by the table."""
         await self._answer("DELETE", key)
 
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Names the verbs that there are beside one that there is not."""
+        if status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.set_header("Allow", ", ".join(sorted(self._routes)))
+        super().write_error(status_code, **kwargs)
+
     async def _answer(self, method: str, key: str) -> None:
         route = self._routes.get(method)
         if route is None:
@@ -90,8 +95,7 @@ class RouteHandler(ProblemHandler):
 
     async def _value(self, route: Route, call: Call) -> Any:
         loop = asyncio.get_running_loop()
-        wait = call.number("wait") or 0 if route.waits else 0
-        deadline = loop.time() + min(wait, LONGEST_WAIT)
+        deadline = loop.time() + (call.wait() if route.waits else 0)
         while True:
             value = await loop.run_in_executor(self._executor, route.does, self._service, call)
             if not route.waits or value["changes"] or self._gone or loop.time() >= deadline:

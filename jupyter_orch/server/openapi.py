@@ -1,8 +1,10 @@
 """OpenAPI 3.1 made of the route table and the dataclasses: it cannot drift from the server."""
 
+import dataclasses
 import re
-from collections.abc import Iterable
-from typing import Any, get_origin
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from typing import Any, get_args, get_origin
 
 from jupyter_orch._version import __version__
 from jupyter_orch.server import bodies
@@ -16,19 +18,19 @@ _REFERENCE = "#/components/schemas/{model}"
 def describe(routes: Iterable[Route]) -> dict[str, Any]:
     """The OpenAPI document of these routes."""
     components: dict[str, Any] = {}
-    problem = {
-        "description": "What was wrong, in one sentence, with the field and what to do.",
-        "content": {"application/problem+json": {"schema": _schema(bodies.Problem, components)}},
-    }
+    problem = _schema(bodies.Problem, components)
     paths: dict[str, Any] = {}
     for route in routes:
         verbs = paths.setdefault(route.path, {})
         verbs[route.method.lower()] = {
             "summary": route.summary,
             "operationId": _operation_id(route),
-            "parameters": _parameters(route),
+            "parameters": _parameters(route, components),
             **_body(route, components),
-            "responses": {str(route.status): _answer(route, components), "default": problem},
+            "responses": {
+                str(route.status): _answer(route, components),
+                **{str(int(status)): _problem(status, problem) for status in _errors(route)},
+            },
         }
     return {
         "openapi": "3.1.0",
@@ -44,43 +46,88 @@ def _operation_id(route: Route) -> str:
     return "_".join([route.method.lower(), *words])
 
 
-def _parameters(route: Route) -> list[dict[str, Any]]:
-    text = {"type": "string"}
+def _parameters(route: Route, components: dict[str, Any]) -> list[dict[str, Any]]:
     in_path = [
-        {"name": name, "in": "path", "required": True, "schema": text}
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
         for name in re.findall(r"\{(\w+)\}", route.path)
     ]
-    numbers = {"limit", "attempt", "version", "after", "wait"}
     in_query = [
-        {"name": name, "in": "query", "schema": {"type": "integer"} if name in numbers else text}
-        for name in route.query
+        {"name": name, "in": "query", "schema": _schema(kind, components)}
+        for name, kind in route.query.items()
     ]
-    return in_path + in_query
+    in_header = [
+        {"name": name, "in": "header", "description": said, "schema": {"type": "string"}}
+        for name, said, taken in (
+            ("Idempotency-Key", "Makes the request safe to repeat.", route.keyed),
+            ("If-Match", "The `ETag` of what is changed; another one is refused.", route.guarded),
+        )
+        if taken
+    ]
+    return in_path + in_query + in_header
 
 
 def _body(route: Route, components: dict[str, Any]) -> dict[str, Any]:
     if route.body is None:
         return {}
     schema = _schema(route.body, components)
-    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
+    named = components.get(schema.get("$ref", "").rpartition("/")[2], schema)
+    return {
+        "requestBody": {
+            "required": bool(named.get("required")),
+            "content": {"application/json": {"schema": schema}},
+        }
+    }
 
 
 def _answer(route: Route, components: dict[str, Any]) -> dict[str, Any]:
     if route.answer is None:
         return {"description": "Done."}
-    schema = _schema(route.answer, components)
-    return {
+    answer: dict[str, Any] = {
         "description": route.summary,
-        "content": {"application/json": {"schema": schema}},
+        "content": {"application/json": {"schema": _schema(route.answer, components)}},
+    }
+    if route.tagged:
+        answer["headers"] = {"ETag": {"schema": {"type": "string"}}}
+    return answer
+
+
+def _errors(route: Route) -> Iterator[HTTPStatus]:
+    """What may go wrong: the sender's fault, a state that forbids it, a part that is down."""
+    yield HTTPStatus.BAD_REQUEST
+    yield HTTPStatus.FORBIDDEN
+    yield HTTPStatus.NOT_FOUND
+    if route.method != "GET":
+        yield HTTPStatus.CONFLICT
+    if route.guarded:
+        yield HTTPStatus.PRECONDITION_FAILED
+    yield HTTPStatus.UNPROCESSABLE_ENTITY
+    yield HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def _problem(status: HTTPStatus, schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "description": f"{status.phrase}: one sentence, with the field and what to do.",
+        "content": {"application/problem+json": {"schema": schema}},
     }
 
 
 def _schema(kind: Any, components: dict[str, Any]) -> dict[str, Any]:
     schema = json_schema(kind, ref_template=_REFERENCE)
-    components |= schema.pop("$defs", {})
-    title = schema.get("title")
-    if get_origin(kind) is dict or not title:
+    for name, part in schema.pop("$defs", {}).items():
+        _add(components, name, part)
+    if not dataclasses.is_dataclass(get_origin(kind) or kind):
         return schema
-    name = re.sub(r"\W+", "_", title).strip("_")
-    components[name] = schema
+    name = _name(kind)
+    _add(components, name, schema)
     return {"$ref": _REFERENCE.format(model=name)}
+
+
+def _name(kind: Any) -> str:
+    """For example `Page_JobSummary`."""
+    origin = get_origin(kind) or kind
+    return "_".join([origin.__name__, *(_name(each) for each in get_args(kind))])
+
+
+def _add(components: dict[str, Any], name: str, schema: dict[str, Any]) -> None:
+    if components.setdefault(name, schema) != schema:
+        raise ValueError(f"two types of the API are called {name}")

@@ -1,8 +1,8 @@
 """What a route of the REST API is."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_orch.server.call import Call
@@ -23,8 +23,14 @@ class Route:
     #: Type of the answer; absent: no content.
     answer: Any = None
     body: Any = None
-    #: Names of query arguments.
-    query: tuple[str, ...] = ()
+    #: Query arguments and their types.
+    query: Mapping[str, Any] = field(default_factory=dict)
+    #: Whether it takes an `Idempotency-Key`: the same one answers with what was made first.
+    keyed: bool = False
+    #: Whether it takes `If-Match`: another tag than the current one is refused.
+    guarded: bool = False
+    #: Whether the answer has an `ETag`.
+    tagged: bool = False
     status: int = 200
     #: Whether `wait=<seconds>` may hold the answer back until something changed.
     waits: bool = False

@@ -1,12 +1,15 @@
 """Every route of the REST API as one table: the server and its description are made of it."""
 
+from datetime import datetime
 from typing import Any
 
 from jupyter_orch.domain.ids import BackfillId, RunId
 from jupyter_orch.domain.interval import JobInterval
-from jupyter_orch.domain.model import Job, JobSpec, JobSummary, Page, Run
+from jupyter_orch.domain.model import Job, JobListState, JobSpec, JobSummary, Page, Run, RunKind
 from jupyter_orch.domain.outputs import TableInfo, TableVersion
+from jupyter_orch.domain.states import RunState
 from jupyter_orch.server import bodies
+from jupyter_orch.server.arguments import PAGE, Attempt, Wait
 from jupyter_orch.server.call import Call
 from jupyter_orch.server.ledger import call_ledger
 from jupyter_orch.server.route import BASE, Route
@@ -128,7 +131,6 @@ def _changes(service: Service, call: Call) -> Any:
 
 
 __all__ = ["BASE", "ROUTES", "Route"]
-_PAGE = ("cursor", "limit")
 
 ROUTES = (
     Route(
@@ -166,7 +168,7 @@ ROUTES = (
         path="/jobs",
         does=_list_jobs,
         summary="Jobs by name",
-        query=("search", "notebook", "state", *_PAGE),
+        query={"search": str, "notebook": str, "state": JobListState, **PAGE},
         answer=Page[JobSummary],
     ),
     Route(
@@ -177,6 +179,8 @@ ROUTES = (
         body=JobSpec,
         answer=Job,
         status=201,
+        keyed=True,
+        tagged=True,
     ),
     Route(
         method="GET",
@@ -184,6 +188,7 @@ ROUTES = (
         does=lambda service, call: service.jobs.show(call.actor, call.key),
         summary="One job by id or name",
         answer=JobSummary,
+        tagged=True,
     ),
     Route(
         method="PUT",
@@ -192,6 +197,8 @@ ROUTES = (
         summary="Save the next version of a job",
         body=JobSpec,
         answer=Job,
+        guarded=True,
+        tagged=True,
     ),
     Route(
         method="DELETE",
@@ -206,6 +213,7 @@ ROUTES = (
         does=lambda service, call: service.jobs.pause(call.actor, call.key),
         summary="Stop the triggers of a job",
         answer=Job,
+        tagged=True,
     ),
     Route(
         method="POST",
@@ -213,6 +221,7 @@ ROUTES = (
         does=lambda service, call: service.jobs.resume(call.actor, call.key),
         summary="Let the triggers of a job fire from now on",
         answer=Job,
+        tagged=True,
     ),
     Route(
         method="POST",
@@ -222,13 +231,14 @@ ROUTES = (
         body=bodies.RunJob,
         answer=Run,
         status=201,
+        keyed=True,
     ),
     Route(
         method="GET",
         path="/jobs/{job}/interval",
         does=_interval,
         summary="The data interval and the values that a run by hand would take",
-        query=("trigger", "interval_start", "interval_end"),
+        query={"trigger": str, "interval_start": datetime, "interval_end": datetime},
         answer=JobInterval,
     ),
     Route(
@@ -243,7 +253,14 @@ ROUTES = (
         path="/runs",
         does=_list_runs,
         summary="Runs, newest first",
-        query=("job", "backfill", "kind", "state", "search", *_PAGE),
+        query={
+            "job": str,
+            "backfill": str,
+            "kind": RunKind,
+            "state": tuple[RunState, ...],
+            "search": str,
+            **PAGE,
+        },
         answer=Page[Run],
     ),
     Route(
@@ -261,6 +278,7 @@ ROUTES = (
         body=bodies.RerunRun,
         answer=Run,
         status=201,
+        keyed=True,
     ),
     Route(
         method="POST",
@@ -288,7 +306,7 @@ ROUTES = (
         path="/runs/{run}/notebook",
         does=_notebook,
         summary="The executed notebook as nbformat JSON",
-        query=("attempt",),
+        query={"attempt": Attempt},
         answer=dict[str, Any],
     ),
     Route(
@@ -296,7 +314,7 @@ ROUTES = (
         path="/runs/{run}/log",
         does=_log,
         summary="The end of the log",
-        query=("attempt",),
+        query={"attempt": Attempt},
         answer=bodies.Log,
     ),
     Route(
@@ -304,7 +322,7 @@ ROUTES = (
         path="/tables",
         does=_list_tables,
         summary="Tables by name",
-        query=_PAGE,
+        query=PAGE,
         answer=Page[TableInfo],
     ),
     Route(
@@ -312,7 +330,7 @@ ROUTES = (
         path="/tables/{table}/versions",
         does=_versions,
         summary="Versions of a table, newest first",
-        query=_PAGE,
+        query=PAGE,
         answer=Page[TableVersion],
     ),
     Route(
@@ -320,7 +338,7 @@ ROUTES = (
         path="/tables/{table}/preview",
         does=_preview_table,
         summary="Columns and a few rows",
-        query=("version",),
+        query={"version": int},
         answer=bodies.Preview,
     ),
     Route(
@@ -337,7 +355,7 @@ ROUTES = (
         path="/changes",
         does=_changes,
         summary="What changed after a cursor; never the data itself",
-        query=("after", "wait"),
+        query={"after": int, "wait": Wait},
         answer=bodies.Changes,
         waits=True,
     ),

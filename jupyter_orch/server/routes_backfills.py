@@ -5,6 +5,7 @@ from typing import Any
 from jupyter_orch.domain.backfill import BackfillPlan
 from jupyter_orch.domain.ids import BackfillId
 from jupyter_orch.domain.model import Backfill, Page
+from jupyter_orch.server.arguments import PAGE
 from jupyter_orch.server.bodies_backfills import AskBackfill
 from jupyter_orch.server.call import Call
 from jupyter_orch.server.route import Route
@@ -46,13 +47,14 @@ BACKFILL_ROUTES = (
         body=AskBackfill,
         answer=Backfill,
         status=201,
+        keyed=True,
     ),
     Route(
         method="GET",
         path="/backfills",
         does=_list,
         summary="Backfills, newest first",
-        query=("job", "cursor", "limit"),
+        query={"job": str, **PAGE},
         answer=Page[Backfill],
     ),
     Route(

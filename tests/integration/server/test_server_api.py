@@ -186,6 +186,30 @@ def test_description_names_every_route(http) -> None:
     assert len(set(operations)) == len(operations)
 
 
+def test_description_tells_the_listings_apart(http) -> None:
+    """A page of jobs holds jobs, a page of runs holds runs."""
+    document = http.get(f"{BASE}/openapi.json").json()
+    for path, item in {"/jobs": "JobSummary", "/runs": "Run", "/tables": "TableInfo"}.items():
+        answer = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
+        page = document["components"]["schemas"][answer["schema"]["$ref"].rpartition("/")[2]]
+        assert page["properties"]["items"]["items"]["$ref"].endswith(f"/{item}")
+
+
+def test_a_verb_that_there_is_not_names_those_that_there_are(http) -> None:
+    """As HTTP asks for, with a problem in the body."""
+    refused = http.request("TRACE", f"{BASE}/jobs")
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, POST")
+    assert http.put(f"{BASE}/jobs", json={}).headers["Allow"] == "GET, POST"
+    assert refused.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("wait", ["-1", "61", "soon"])
+def test_inv9_a_wait_out_of_range_is_refused(http, wait) -> None:
+    """With the name of the argument."""
+    refused = http.get(f"{BASE}/changes?wait={wait}")
+    assert (refused.status_code, refused.json()["field"]) == (422, "wait")
+
+
 def test_monitors_are_answered(http) -> None:
     """Health without login, figures in Prometheus' format."""
     assert http.get("/healthz").json()["status"] == "ok"
