@@ -43,7 +43,6 @@ def due_rows(fleet: Fleet, store: SqlStore, chance: random.Random, *, kill: bool
         due = schedule.first.timestamp()
         time.sleep(max(0.0, due - time.time() + chance.uniform(-0.5, 0.1)))
         victim.kill()
-        fleet.start(SCHEDULER)
     jobs = {job.id for job in schedule.jobs}
 
     def late() -> list[float]:
@@ -51,6 +50,8 @@ def due_rows(fleet: Fleet, store: SqlStore, chance: random.Random, *, kill: bool
         return [row.late / 1e6 for row in rows if row.job_id in jobs]
 
     until(lambda: len(late()) == JOBS, "every due job has its row")
+    if kill:
+        fleet.start(SCHEDULER)
     return max(late())
 
 
@@ -74,13 +75,13 @@ def retaken(fleet: Fleet, store: SqlStore, chance: random.Random) -> float:
     lost = {run_id for run_id, name in owners.items() if name == owner}
     died = time.time()
     victim.kill()
-    fleet.start(WORKER)
 
     def begun() -> list[float]:
         rows = ask(fleet.url, "SELECT run_id, started_at FROM attempt WHERE number = 2")
         return [row.started_at / 1e6 for row in rows if row.run_id in lost]
 
     until(lambda: len(begun()) == len(lost), "the runs have been taken over")
+    fleet.start(WORKER)
     return max(begun()) - died
 
 
