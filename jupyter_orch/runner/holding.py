@@ -24,6 +24,8 @@ class Holding:
         self.worker = worker
         self.ledger = ledger
         self._lost = threading.Event()
+        #: Whether the end is being told or has been: the answer to that says who holds the run.
+        self.ending = False
 
     @property
     def lost(self) -> bool:
@@ -51,6 +53,7 @@ class Holding:
 
     def finish(self, ending: Ending, *, retry_in_seconds: float | None = None) -> None:
         """Tells the end, as long as the lease is ours; waits for a database that is away."""
+        self.ending = True
         while not self.lost:
             try:
                 held = self.ledger.finish(

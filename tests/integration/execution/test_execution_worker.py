@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from jupyter_orch.domain.model import Policies, Run
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.execution.outputs import Ending
 from jupyter_orch.runner import worker as worker_module
+from jupyter_orch.runner.child import Child
 from jupyter_orch.runner.supervisor import Supervisor
 
 from .conftest import House, marked, notebook, text_of, until
@@ -301,6 +303,7 @@ def test_a_worker_that_stops_after_the_end_hands_nothing_back(house: House) -> N
         artifacts=house.artifacts,
         warehouse=house.warehouse,
         settings=house.settings,
+        launcher=Child,
     ).execute()
     done = house.store.get_run(DEFAULT_TEAM, run.id)
     assert (done.state, done.attempt) == (RunState.SUCCEEDED, 1)
@@ -364,6 +367,25 @@ def test_stopping_hands_runs_back(house: House) -> None:
     assert not marked(str(house.settings.state_dir), ("environ",))
     house.worker()
     assert house.wait(run, RunState.RUNNING).attempt == 2
+
+
+def test_a_run_that_ends_during_a_heartbeat_is_not_called_lost(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its lease is gone because it has ended: nobody need look for who has taken it."""
+    worker = house.worker()
+    finish = house.store.finish
+
+    def finish_and_beat(*names: Any, **values: Any) -> bool:
+        held = finish(*names, **values)
+        worker._beat()
+        return held
+
+    monkeypatch.setattr(worker._ledger, "finish", finish_and_beat)
+    done = house.wait(house.add(notebook("print('once')")))
+    assert (done.state, done.attempt) == (RunState.SUCCEEDED, 1)
+    worker.stop()
+    assert "lease.lost" not in caplog.text
 
 
 def test_inv3_a_lost_lease_ends_the_attempt_without_a_word(house: House) -> None:
