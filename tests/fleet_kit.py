@@ -25,7 +25,7 @@ from jupyter_orch.store.sql import SqlStore
 
 PROGRAM = Path(__file__).with_name("fleet_member.py")
 TESTS = PROGRAM.parent
-PATIENCE = 120.0  # seconds in which a process starts or ends on a busy machine
+PATIENCE = 300.0  # seconds in which a process starts or ends on a busy machine
 SCHEDULER = "scheduler"
 WORKER = "worker"
 
