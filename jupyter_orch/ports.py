@@ -190,12 +190,22 @@ class RunStore(Protocol):
 class PoolStore(Protocol):
     """Named slots that limit how many runs go on at a time."""
 
-    def set_pool(self, team: TeamId, name: str, *, slots: int | None) -> Pool:
-        """Makes or changes a pool; fewer slots than are used take effect as runs end."""
+    def set_pool(
+        self, team: TeamId, name: str, *, slots: int | None, expected: str | None = None
+    ) -> Pool:
+        """Makes or changes a pool; fewer slots than are used take effect as runs end.
+
+        Raises:
+            StaleWrite: The tag of the pool is not `expected`, or there is no such pool.
+        """
         ...
 
-    def delete_pool(self, team: TeamId, name: str) -> None:
-        """Removes the limit. A run that names the pool goes on without one."""
+    def delete_pool(self, team: TeamId, name: str, *, expected: str | None = None) -> None:
+        """Removes the limit. A run that names the pool goes on without one.
+
+        Raises:
+            StaleWrite: The tag of the pool is not `expected`, or there is no such pool.
+        """
         ...
 
     def pools(self, team: TeamId) -> tuple[Pool, ...]:

@@ -3,21 +3,22 @@
 import click
 
 from jupyter_orch.cli import render
-from jupyter_orch.cli.common import json_option, open_client, print_json
+from jupyter_orch.cli.common import json_option, open_client, page_options, print_json
 from jupyter_orch.domain.errors import BadInput
 
 _NO_LIMIT = "none"
 
 
 @click.group(invoke_without_command=True, epilog="Example: jupyter orch pools set trino 4")
+@page_options
 @json_option
 @click.pass_context
-def pools(ctx: click.Context, *, as_json: bool) -> None:
+def pools(ctx: click.Context, *, cursor: str | None, limit: int, as_json: bool) -> None:
     """List pools: named slots that limit how many runs go on at a time."""
     if ctx.invoked_subcommand is not None:
         return
     with open_client() as client:
-        found = client.pools()
+        found = client.pools(cursor, limit)
     if as_json:
         print_json(found)
         return
@@ -29,6 +30,7 @@ def pools(ctx: click.Context, *, as_json: bool) -> None:
         ),
         nothing="No pool.",
     )
+    render.more(found)
 
 
 @pools.command("set", epilog="Example: jupyter orch pools set trino 4")

@@ -277,17 +277,26 @@ class Client:
 
     # ---------------------------------------------------------------- pools
 
-    def pools(self) -> dict[str, Any]:
+    def pools(self, cursor: str | None = None, limit: int | None = None) -> dict[str, Any]:
         """Pools by name, with what is used and waits now."""
-        return self._get("/pools")
+        return self._get("/pools", {"cursor": cursor, "limit": limit})
 
-    def set_pool(self, name: str, slots: int | None) -> dict[str, Any]:
-        """Makes or changes a pool; None is no limit."""
-        return self._send("PUT", f"/pools/{_part(name)}", {"slots": slots})
+    def pool(self, name: str) -> dict[str, Any]:
+        """One pool."""
+        return self._get(f"/pools/{_part(name)}")
 
-    def delete_pool(self, name: str) -> None:
-        """Removes the limit of a pool."""
-        self._send("DELETE", f"/pools/{_part(name)}")
+    def set_pool(
+        self, name: str, slots: int | None, *, tag: int | str | None = None
+    ) -> dict[str, Any]:
+        """Makes or changes a pool; None is no limit.
+
+        With a `tag`, the slots that you saw or `none`, it is refused when they are others by now.
+        """
+        return self._send("PUT", f"/pools/{_part(name)}", {"slots": slots}, if_match=tag)
+
+    def delete_pool(self, name: str, *, tag: int | str | None = None) -> None:
+        """Removes the limit of a pool; a `tag` guards as in `set_pool`."""
+        self._send("DELETE", f"/pools/{_part(name)}", if_match=tag)
 
     # ---------------------------------------------------------------- channels
 
@@ -338,7 +347,7 @@ class Client:
         body: Any = None,
         *,
         idempotency_key: str | None = None,
-        if_match: int | None = None,
+        if_match: int | str | None = None,
     ) -> dict[str, Any]:
         headers = {}
         if idempotency_key:

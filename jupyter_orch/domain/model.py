@@ -320,6 +320,11 @@ class Pool:
     #: Runs that wait for one.
     queued: int = 0
 
+    @property
+    def tag(self) -> str:
+        """What a person saw who changes the limit: guards against lost updates."""
+        return "none" if self.slots is None else str(self.slots)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:

@@ -143,15 +143,21 @@ class Call:
         """The body with a trigger that may have no id yet."""
         return _with_ids(self.body, "trigger")
 
+    def tag(self) -> str | None:
+        """The entity tag that `If-Match` names; None when any will do."""
+        if self.if_match is None or self.if_match == "*":
+            return None
+        return self.if_match.removeprefix("W/").strip('"')
+
     def expected_version(self) -> int | None:
         """The version that `If-Match` names.
 
         Raises:
             BadInput: It is no entity tag of ours.
         """
-        if self.if_match is None or self.if_match == "*":
+        tag = self.tag()
+        if tag is None:
             return None
-        tag = self.if_match.removeprefix("W/").strip('"')
         if not tag.isdecimal():
             raise BadInput(
                 f"If-Match is {self.if_match}, and must be the ETag of the job.", field="If-Match"

@@ -18,7 +18,7 @@ from tornado.iostream import StreamClosedError
 
 from jupyter_orch.domain.errors import BadInput, NotFound, OrchError
 from jupyter_orch.domain.ids import DEFAULT_TEAM
-from jupyter_orch.domain.model import Actor, Job, JobSummary
+from jupyter_orch.domain.model import Actor, Job, JobSummary, Pool
 from jupyter_orch.server.call import Call
 from jupyter_orch.server.openapi import describe
 from jupyter_orch.server.problems import ProblemHandler
@@ -86,9 +86,9 @@ class RouteHandler(ProblemHandler):
             self.problem(error)
             return
         self.set_status(route.status)
-        version = _version(value)
-        if version is not None:
-            self.set_header("ETag", f'"{version}"')
+        tag = _tag(value)
+        if tag is not None:
+            self.set_header("ETag", f'"{tag}"')
         body = value if isinstance(value, bytes) else dump_bytes(value)
         with contextlib.suppress(StreamClosedError):  # the reader has gone, as a closed Lab does
             await self.finish(None if route.answer is None else body)
@@ -164,10 +164,12 @@ def handlers(base_url: str, service: Service, executor: Executor) -> list[Any]:
     ]
 
 
-def _version(value: Any) -> int | None:
+def _tag(value: Any) -> str | None:
     if isinstance(value, JobSummary):
         value = value.job
-    return value.version if isinstance(value, Job) else None
+    if isinstance(value, Pool):
+        return value.tag
+    return str(value.version) if isinstance(value, Job) else None
 
 
 def _root(header: str | None) -> Path | None:

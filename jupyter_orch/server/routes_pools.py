@@ -3,17 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_orch.domain.model import Pool
+from jupyter_orch.domain.model import Page, Pool
+from jupyter_orch.server.arguments import PAGE
 from jupyter_orch.server.call import Call
 from jupyter_orch.server.route import Route
 from jupyter_orch.service import Service
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pools:
-    """Answer of `GET /pools`."""
-
-    items: tuple[Pool, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,18 +18,31 @@ class SetPool:
     slots: int | None
 
 
+def _list(service: Service, call: Call) -> Any:
+    return service.pools.list(call.actor, cursor=call.one("cursor"), limit=call.number("limit"))
+
+
 def _set(service: Service, call: Call) -> Any:
     body: SetPool = call.load(SetPool)
-    return service.pools.set(call.actor, call.key, slots=body.slots)
+    return service.pools.set(call.actor, call.key, slots=body.slots, expected=call.tag())
 
 
 POOL_ROUTES = (
     Route(
         method="GET",
         path="/pools",
-        does=lambda service, call: {"items": service.pools.list(call.actor)},
+        does=_list,
         summary="Pools by name, with what is used and waits now",
-        answer=Pools,
+        query=PAGE,
+        answer=Page[Pool],
+    ),
+    Route(
+        method="GET",
+        path="/pools/{pool}",
+        does=lambda service, call: service.pools.get(call.actor, call.key),
+        summary="One pool",
+        answer=Pool,
+        tagged=True,
     ),
     Route(
         method="PUT",
@@ -44,12 +51,15 @@ POOL_ROUTES = (
         summary="Make or change a pool",
         body=SetPool,
         answer=Pool,
+        guarded=True,
+        tagged=True,
     ),
     Route(
         method="DELETE",
         path="/pools/{pool}",
-        does=lambda service, call: service.pools.delete(call.actor, call.key),
+        does=lambda service, call: service.pools.delete(call.actor, call.key, expected=call.tag()),
         summary="Remove the limit of a pool",
+        guarded=True,
         status=204,
     ),
 )

@@ -1,8 +1,9 @@
 """Use cases of pools: named slots that limit how many runs go on at a time."""
 
-from jupyter_orch.domain.errors import BadFields, BadInput
-from jupyter_orch.domain.model import Actor, Pool
+from jupyter_orch.domain.errors import BadFields, BadInput, NotFound
+from jupyter_orch.domain.model import Actor, Page, Pool
 from jupyter_orch.ports import Store
+from jupyter_orch.service.pages import page_size
 from jupyter_orch.service.rights import require
 from jupyter_orch.service.threads import Worker
 
@@ -17,15 +18,40 @@ class Pools:
         self._store = store
         self._worker = worker
 
-    def list(self, actor: Actor) -> tuple[Pool, ...]:
-        """Pools by name, `default` among them, with what is used and waits now."""
-        require(actor, "read")
-        return self._store.pools(actor.team)
+    def list(
+        self, actor: Actor, *, cursor: str | None = None, limit: int | None = None
+    ) -> Page[Pool]:
+        """Pools by name, `default` among them, with what is used and waits now.
 
-    def set(self, actor: Actor, name: str, *, slots: int | None) -> Pool:
+        The cursor is the name of the last one that was given.
+        """
+        require(actor, "read")
+        size = page_size(limit)
+        found = [
+            pool for pool in self._store.pools(actor.team) if cursor is None or pool.name > cursor
+        ]
+        following = found[size - 1].name if len(found) > size else None
+        return Page(items=tuple(found[:size]), next_cursor=following)
+
+    def get(self, actor: Actor, name: str) -> Pool:
+        """One pool.
+
+        Raises:
+            NotFound: There is none of that name.
+        """
+        require(actor, "read")
+        for pool in self._store.pools(actor.team):
+            if pool.name == name:
+                return pool
+        raise NotFound(f"There is no pool {name!r}.")
+
+    def set(
+        self, actor: Actor, name: str, *, slots: int | None, expected: str | None = None
+    ) -> Pool:
         """Makes or changes a pool; fewer slots than are used take effect as runs end.
 
         Raises:
+            StaleWrite: `expected` is given and not the tag of the pool any more.
             BadFields: The name or the number cannot be used (fields `name`, `slots`).
         """
         require(actor, "write")
@@ -47,12 +73,16 @@ class Pools:
             )
         if problems:
             raise BadFields(problems)
-        made = self._store.set_pool(actor.team, name, slots=slots)
+        made = self._store.set_pool(actor.team, name, slots=slots, expected=expected)
         self._worker.wake()
         return made
 
-    def delete(self, actor: Actor, name: str) -> None:
-        """Removes the limit; a run that names the pool goes on without one."""
+    def delete(self, actor: Actor, name: str, *, expected: str | None = None) -> None:
+        """Removes the limit; a run that names the pool goes on without one.
+
+        Raises:
+            StaleWrite: `expected` is given and not the tag of the pool any more.
+        """
         require(actor, "write")
-        self._store.delete_pool(actor.team, name)
+        self._store.delete_pool(actor.team, name, expected=expected)
         self._worker.wake()

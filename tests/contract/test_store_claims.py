@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from store_kit import add_job, claim, job_of, run_of, spec_of
 
+from jupyter_orch.domain.errors import StaleWrite
 from jupyter_orch.domain.ids import DEFAULT_TEAM, BackfillId, new_id
 from jupyter_orch.domain.model import Run
 from jupyter_orch.domain.states import RunState
@@ -291,3 +292,23 @@ def test_a_run_of_a_job_that_is_gone_is_claimed_as_any_other(store: SqlStore) ->
     """History outlives jobs, and so do repetitions of it."""
     run = queue(store, job_of(spec_of()))
     assert ids(claim(store)) == [run.id]
+
+
+def test_a_pool_that_somebody_else_changed_is_not_overwritten(store) -> None:
+    """Neither set nor removed; without an expectation the last one wins."""
+    store.set_pool(DEFAULT_TEAM, "db", slots=1)
+    store.set_pool(DEFAULT_TEAM, "db", slots=2, expected="1")
+    for stale in (
+        lambda: store.set_pool(DEFAULT_TEAM, "db", slots=9, expected="1"),
+        lambda: store.delete_pool(DEFAULT_TEAM, "db", expected="1"),
+        lambda: store.set_pool(DEFAULT_TEAM, "new", slots=9, expected="1"),
+        lambda: store.set_pool(DEFAULT_TEAM, "default", slots=9, expected="4"),
+    ):
+        with pytest.raises(StaleWrite):
+            stale()
+    slots = {pool.name: pool.slots for pool in store.pools(DEFAULT_TEAM)}
+    assert slots == {"db": 2, "default": None}
+    assert store.set_pool(DEFAULT_TEAM, "default", slots=4, expected="none").slots == 4
+    assert store.set_pool(DEFAULT_TEAM, "db", slots=None).tag == "none"
+    store.delete_pool(DEFAULT_TEAM, "db", expected="none")
+    assert [pool.name for pool in store.pools(DEFAULT_TEAM)] == ["default"]

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from jupyter_orch.domain.errors import BadFields, Forbidden
+from jupyter_orch.domain.errors import BadFields, BadInput, Forbidden, NotFound
 from jupyter_orch.domain.ids import DEFAULT_TEAM
 from jupyter_orch.domain.model import Actor, JobSpec, Policies
 
 
 def pools_of(service, ann) -> dict[str, int | None]:
     """Slots by name."""
-    return {pool.name: pool.slots for pool in service.pools.list(ann)}
+    return {pool.name: pool.slots for pool in service.pools.list(ann).items}
 
 
 def test_pools_are_made_changed_and_removed(service, ann) -> None:
@@ -24,6 +24,28 @@ def test_pools_are_made_changed_and_removed(service, ann) -> None:
     service.pools.delete(ann, "trino")
     service.pools.delete(ann, "default")
     assert pools_of(service, ann) == {"default": None}
+
+
+def test_pools_come_in_pages(service, ann) -> None:
+    """Each one once, also when one is made in between."""
+    for name in "acd":
+        service.pools.set(ann, name, slots=1)
+    first = service.pools.list(ann, limit=2)
+    assert [pool.name for pool in first.items] == ["a", "c"]
+    service.pools.set(ann, "b", slots=1)
+    second = service.pools.list(ann, cursor=first.next_cursor, limit=2)
+    assert [pool.name for pool in second.items] == ["d", "default"]
+    assert second.next_cursor is None
+    with pytest.raises(BadInput) as refused:
+        service.pools.list(ann, limit=501)
+    assert refused.value.field == "limit"
+
+
+def test_one_pool_is_found_by_its_name(service, ann) -> None:
+    """`default` without having been made."""
+    assert service.pools.get(ann, "default").slots is None
+    with pytest.raises(NotFound):
+        service.pools.get(ann, "trino")
 
 
 @pytest.mark.parametrize(
@@ -73,5 +95,5 @@ def test_inv9_a_job_names_a_pool_that_exists(service, ann, notebook) -> None:
     with pytest.raises(BadFields):
         service.jobs.update(ann, job.id, elsewhere, expected_version=None)
     service.jobs.run(ann, job.id, {})
-    (_, trino) = service.pools.list(ann)
+    (_, trino) = service.pools.list(ann).items
     assert (trino.name, trino.queued) == ("trino", 1)

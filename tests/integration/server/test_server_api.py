@@ -10,6 +10,7 @@ import sys
 import httpx
 import pytest
 
+from jupyter_orch.domain.errors import StaleWrite
 from jupyter_orch.server.routes import BASE, ROUTES
 
 
@@ -45,6 +46,24 @@ def test_job_is_saved_shown_edited_and_removed(http, spec) -> None:
     gone = http.delete(f"{BASE}/jobs/{job['id']}")
     assert (gone.status_code, gone.content) == (204, b"")
     assert http.get(f"{BASE}/jobs/{job['id']}").status_code == 404
+
+
+def test_pool_is_changed_by_who_saw_it_last(http, served) -> None:
+    """Its tag guards it, for a program and for the client."""
+    made = http.put(f"{BASE}/pools/tagged", json={"slots": 2})
+    assert (made.status_code, made.headers["ETag"]) == (200, '"2"')
+    assert http.get(f"{BASE}/pools/tagged").headers["ETag"] == '"2"'
+    assert "tagged" in [pool["name"] for pool in http.get(f"{BASE}/pools").json()["items"]]
+    guarded = {"If-Match": '"2"'}
+    assert http.put(f"{BASE}/pools/tagged", json={"slots": 3}, headers=guarded).is_success
+    late = http.put(f"{BASE}/pools/tagged", json={"slots": 4}, headers=guarded)
+    assert (late.status_code, late.json()["code"]) == (412, "stale_write")
+    with served.client() as client:
+        with pytest.raises(StaleWrite):
+            client.delete_pool("tagged", tag=2)
+        assert client.pool("tagged")["slots"] == 3
+        client.delete_pool("tagged", tag=3)
+    assert http.get(f"{BASE}/pools/tagged").status_code == 404
 
 
 def test_job_is_found_by_an_odd_name(http, spec) -> None:
