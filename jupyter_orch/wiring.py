@@ -1,7 +1,7 @@
 """Builds the adapters from the settings; the only module that knows their classes."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from jupyter_orch.wire import load
 if TYPE_CHECKING:
     from jupyter_orch.runner.child import Launcher
     from jupyter_orch.scheduler.chores import Chore
+    from jupyter_orch.store.schema import Migration, Standing, Step
 
 
 class SystemClock:
@@ -132,6 +133,31 @@ def _chores(
         Chore(name="notify", every_seconds=2, do=Notifier(store, courier, SystemClock()).do),
         Chore(name="retention", every_seconds=5, do=retention.do),
     ]
+
+
+def look_at_schema(settings: Settings) -> "Standing":
+    """How the database stands to this version; changes and makes nothing.
+
+    Raises:
+        Unavailable: It cannot be opened, or needs newer code.
+    """
+    from jupyter_orch.store.schema import look
+
+    return look(settings.state_url)
+
+
+def migrate_schema(settings: Settings, told: "Callable[[Step], None]") -> "Migration":
+    """Brings the database to this version, and tells each step before it is made.
+
+    Raises:
+        Unavailable: It cannot be opened, or needs newer code.
+    """
+    from jupyter_orch.store.engine import open_database
+    from jupyter_orch.store.schema import migrate
+
+    private_folder(settings.state_dir)
+    with closing(open_database(settings.state_url)) as database:
+        return migrate(database, told)
 
 
 @dataclass(frozen=True)

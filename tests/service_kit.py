@@ -65,6 +65,7 @@ class RunningService:
             return subprocess.Popen(
                 [*command, *options],
                 env=self.environment,
+                cwd=self.root,  # not where the tests run: its code would come first
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,

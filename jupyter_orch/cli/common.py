@@ -9,7 +9,8 @@ import click
 
 from jupyter_orch.client import Client
 from jupyter_orch.domain import parameters
-from jupyter_orch.domain.errors import BadFields, OrchError
+from jupyter_orch.domain.errors import BadFields, OrchError, Refused
+from jupyter_orch.settings import Settings, load
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -81,6 +82,22 @@ def typed(
 def open_client() -> Client:
     """The client of the running service."""
     return Client()
+
+
+def own_service() -> Settings:
+    """The settings, on the machine that the service and its database are set for.
+
+    Raises:
+        Refused: The service is elsewhere.
+    """
+    settings = load()
+    if settings.service_url:
+        raise Refused(
+            f"The service is elsewhere: {settings.service_url}.",
+            field="service.url",
+            hint="Start, stop and upgrade it on its own machine.",
+        )
+    return settings
 
 
 def print_json(value: Any) -> None:

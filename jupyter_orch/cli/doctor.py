@@ -110,26 +110,50 @@ _VALUES: dict[str, Callable[[Settings], Any]] = {
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
-    yield _service(settings)
+    yield from _service(settings)
+    if not settings.service_url:
+        yield _database(settings)
     yield _warehouse(settings)
     yield _kernels()
     yield from (_private(path) for path in (settings.state_dir, settings.artifacts_dir))
 
 
-def _service(settings: Settings) -> Finding:
+def _service(settings: Settings) -> Iterator[Finding]:
     if not settings.service_url and not listens(settings.state_dir / SOCKET):
         # A service that was never started is no illness.
         nobody = not_running(settings)
-        return Finding(name="service", well=True, said=f"{nobody.message} {nobody.hint}")
+        yield Finding(name="service", well=True, said=f"{nobody.message} {nobody.hint}")
+        return
     try:
         with open_client() as client:
             found = client.status()
     except OrchError as error:
         said = f"{error.message} {error.hint or ''}".strip()
-        return Finding(name="service", well=False, said=said, exit_code=error.exit_code)
-    return Finding(
+        yield Finding(name="service", well=False, said=said, exit_code=error.exit_code)
+        return
+    yield Finding(
         name="service", well=found["state"] == "running", said=f"{found['state']}", exit_code=5
     )
+    wrong = found.get("clock")
+    said = f"{wrong} Let both ask the same time server." if wrong else "agrees with the database's"
+    yield Finding(name="clock", well=not wrong, said=said)
+
+
+def _database(settings: Settings) -> Finding:
+    from jupyter_orch.wiring import look_at_schema
+
+    try:
+        standing = look_at_schema(settings)
+    except OrchError as error:
+        said = f"{error.message} {error.hint or ''}".strip()
+        return Finding(name="database", well=False, said=said, exit_code=error.exit_code)
+    if standing.revision is None:
+        said = "is made by the first start"
+    elif standing.missing:
+        said = f"revision {standing.revision}; the next start upgrades it to {standing.head}"
+    else:
+        said = f"revision {standing.revision}"
+    return Finding(name="database", well=True, said=said)
 
 
 def _warehouse(settings: Settings) -> Finding:

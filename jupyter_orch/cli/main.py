@@ -7,6 +7,7 @@ from jupyter_orch.cli.backfill import backfill, backfills
 from jupyter_orch.cli.common import Group
 from jupyter_orch.cli.doctor import doctor
 from jupyter_orch.cli.jobs import delete, jobs, pause, resume, run, schedule, show
+from jupyter_orch.cli.migrate import migrate
 from jupyter_orch.cli.notify import notify_test
 from jupyter_orch.cli.pools import pools
 from jupyter_orch.cli.process import down, status, up
@@ -49,5 +50,6 @@ for _command in (
     versions,
     rollback,
     pools,
+    migrate,
 ):
     main.add_command(_command)

@@ -6,10 +6,9 @@ from pathlib import Path
 import click
 
 from jupyter_orch.cli import render
-from jupyter_orch.cli.common import json_option, open_client, print_json
-from jupyter_orch.domain.errors import BadInput, Refused
+from jupyter_orch.cli.common import json_option, open_client, own_service, print_json
+from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.service.threads import ROLES, Role
-from jupyter_orch.settings import Settings, load
 
 _AFTER_DRAIN = 20.0  # seconds that a service gets to hand back and close
 
@@ -36,7 +35,7 @@ def up(*, roots: tuple[Path, ...], detach: bool, roles: str) -> None:
     It runs in the foreground until Ctrl-C or `jupyter orch down`. Any number of processes with
     any roles may share one database; without `api` one is stopped by its signal SIGTERM.
     """
-    settings = _own_service()
+    settings = own_service()
     chosen = _roles(roles)
     if detach and "api" not in chosen:
         raise BadInput(
@@ -70,7 +69,7 @@ def down(*, timeout: float | None) -> None:
     """Stop the service; runs under way get a little time to end."""
     from jupyter_orch.server.instance import stop
 
-    settings = _own_service()
+    settings = own_service()
     longest = settings.drain_seconds + _AFTER_DRAIN if timeout is None else timeout
     pid = stop(settings.state_dir, timeout=longest)
     said = "No service was running." if pid is None else f"Stopped the service (process {pid})."
@@ -111,14 +110,3 @@ def _roles(text: str) -> frozenset[Role]:
             hint="Roles are scheduler, worker and api, separated by commas.",
         )
     return chosen
-
-
-def _own_service() -> Settings:
-    settings = load()
-    if settings.service_url:
-        raise Refused(
-            f"The service is elsewhere: {settings.service_url}.",
-            field="service.url",
-            hint="Start and stop it on its own machine.",
-        )
-    return settings

@@ -125,6 +125,7 @@ def attend(opened: Callable[[], Service], roles: Collection[Role]) -> None:
     Any number of these may run.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it names each plugin
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())

@@ -16,6 +16,7 @@ from jupyter_orch.settings import Settings, private_folder
 
 LONGEST_START = 90.0  # seconds; the first start makes the database and the catalog
 LARGEST_LOG = 10 * 1024 * 1024  # bytes, after which a start puts the log aside
+_ERROR = "Error: "  # as the command line says what was wrong
 _STEP = 0.1  # seconds between two looks
 
 
@@ -82,5 +83,13 @@ def _put_aside(log: Path) -> None:
 
 
 def _last_words(log: Path) -> str:
-    lines = log.read_text("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing."
+    """The sentence that it ended with, and the lines set in below it that say what to do."""
+    lines = log.read_text("utf-8", "replace").rstrip().splitlines()
+    if not lines:
+        return "it said nothing."
+    first = len(lines) - 1
+    while first and lines[first].startswith(" "):
+        first -= 1
+    if not lines[first].startswith(_ERROR):  # a traceback, for example: its last line says most
+        return lines[-1].strip()
+    return " ".join(line.strip() for line in lines[first:]).removeprefix(_ERROR)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,9 +23,12 @@ from sqlalchemy.exc import (
 from jupyter_orch.domain.errors import BadInput, Unavailable
 from jupyter_orch.settings import private_folder
 from jupyter_orch.store import postgres
+from jupyter_orch.store.frozen import wake_writer
 from jupyter_orch.store.rows import instant
 
 BUSY_SECONDS = 30.0
+#: Wait for the right to write after which somebody who holds it may be frozen.
+FROZEN_SECONDS = 2.0
 #: File systems whose locks and shared memory SQLite's write-ahead log cannot trust.
 _NETWORK = re.compile(
     r"nfs\d?|cifs|smb\d?|smbfs|afs|ceph|lustre|gpfs|beegfs|glusterfs|ncpfs|davfs"
@@ -140,8 +144,7 @@ class Database:
     def lock_schema(self, connection: sa.Connection) -> None:
         """Lets one process at a time migrate; SQLite's write transaction does so already."""
         if not self.sqlite:
-            postgres.allow_migration(connection)
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(0x6F726368)))
+            postgres.begin_migration(connection)
 
     def try_locks(self, connection: sa.Connection, names: Sequence[str]) -> frozenset[str]:
         """Those of the names that nobody else holds; they are ours until the transaction ends.
@@ -212,6 +215,17 @@ def open_database(url: str, *, clock: Clock = wall_clock) -> Database:
     return Database(made, secret=str(parsed.password or parsed.query.get("password") or ""))
 
 
+def is_missing(url: str) -> bool:
+    """Whether the URL names a file that nobody has made yet.
+
+    Raises:
+        BadInput: The URL cannot be used.
+    """
+    parsed = _parse(url)
+    file = parsed.database if parsed.get_backend_name() == "sqlite" else None
+    return bool(file) and not Path(str(file)).exists()
+
+
 def _parse(url: str) -> sa.URL:
     """The URL, with our driver. No error repeats it: it may hold a password."""
     if url.startswith("postgres://"):
@@ -238,8 +252,8 @@ def _parse(url: str) -> sa.URL:
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver must not begin transactions of its own
+    _set_patience(connection, BUSY_SECONDS)
     for pragma in (
-        f"busy_timeout = {int(BUSY_SECONDS * 1000)}",
         "journal_mode = WAL",
         # What was answered survives a power cut: with NORMAL the last commits may be gone, and a
         # published table could be ahead of its run. One fsync a commit, at a few commits a second.
@@ -256,7 +270,35 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     if wanted is not None and connection.info.get(_SYNCHRONOUS) != wanted:
         connection.exec_driver_sql(f"PRAGMA synchronous = {wanted}")
         connection.info[_SYNCHRONOUS] = wanted
-    connection.exec_driver_sql(options.get(_BEGIN, "BEGIN"))
+    begin = options.get(_BEGIN)
+    if begin is None:
+        connection.exec_driver_sql("BEGIN")
+    elif not _begins_soon(connection, begin):
+        connection.exec_driver_sql(begin)  # says what is wrong, in the words of SQLAlchemy
+
+
+def _begins_soon(connection: sa.Connection, begin: str) -> bool:
+    """Waits for the right to write as long as others go on with it; a frozen one is made to."""
+    driver: Any = connection.connection.dbapi_connection
+    deadline = time.monotonic() + BUSY_SECONDS
+    _set_patience(driver, FROZEN_SECONDS)
+    try:
+        while time.monotonic() < deadline:
+            try:
+                driver.execute(begin)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    return False
+                wake_writer(Path(connection.engine.url.database or ""))
+            else:
+                return True
+    finally:
+        _set_patience(driver, BUSY_SECONDS)
+    return False
+
+
+def _set_patience(driver: Any, seconds: float) -> None:
+    driver.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
 
 def _prepare_file(database: str) -> None:

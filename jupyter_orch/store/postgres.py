@@ -13,6 +13,8 @@ TRANSACTION_SECONDS = 4
 STATEMENT_SECONDS = 30
 #: A migration may rewrite a table, and the next process waits for it.
 MIGRATION_SECONDS = 600
+#: Longest wait of a migration for a table that others use.
+TABLE_SECONDS = 2
 _CONNECT = {
     "application_name": "jupyter_orch",
     "connect_timeout": 5,  # seconds
@@ -23,6 +25,10 @@ _CONNECT = {
     "tcp_user_timeout": 10_000,
 }
 _MISSING_RIGHT = "42501"
+#: A lock that was not to be had in time, and two that waited for each other.
+_IN_THE_WAY = frozenset({"55P03", "40P01"})
+#: The key of the lock that lets one process at a time migrate.
+_MIGRATION = 0x6F726368
 
 
 def driven(url: sa.URL) -> sa.URL:
@@ -60,10 +66,15 @@ def configure(connection: Any, _record: object) -> None:
     connection.autocommit = False
 
 
-def allow_migration(connection: sa.Connection) -> None:
-    """Gives this transaction the time that a migration needs."""
+def begin_migration(connection: sa.Connection) -> None:
+    """Waits for its turn, and gives this transaction the time that a migration needs.
+
+    It does not wait long for a table: whoever comes after it would wait as well.
+    """
     for name in ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout"):
         connection.exec_driver_sql(f"SET LOCAL {name} = '{MIGRATION_SECONDS}s'")
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION)))
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{TABLE_SECONDS}s'")
 
 
 def sort_by_bytes(connection: sa.Connection) -> None:
@@ -92,3 +103,8 @@ def sort_by_bytes(connection: sa.Connection) -> None:
 def lacks_right(error: DBAPIError) -> bool:
     """Whether the database's user may not do this."""
     return getattr(error.orig, "sqlstate", None) == _MISSING_RIGHT
+
+
+def is_in_the_way(error: BaseException | None) -> bool:
+    """Whether it was a lock of somebody else that was in the way: later it may be gone."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _IN_THE_WAY
