@@ -84,6 +84,8 @@ class ClaimingJobStore(BaseJobStore):  # type: ignore[misc]
         self._fault: Exception | None = None
         self._full = False
         self._closed = False
+        #: How far this host's clock is ahead of the database's.
+        self._ahead = timedelta()
         self.wake: WakeUp | None = None
 
     def get_due_jobs(self, now: datetime) -> list[_DueJob]:
@@ -95,6 +97,7 @@ class ClaimingJobStore(BaseJobStore):  # type: ignore[misc]
             opened = self._store.wake_up(limit=BATCH)
             self.wake = opened.__enter__()
             self._open = opened
+            self._ahead = datetime.now(UTC) - self.wake.now
             self._full = len(self.wake.due) == BATCH
             return self._plan_all(self.wake, now)
         except Exception as error:  # noqa: BLE001 - the timer's thread never dies
@@ -163,7 +166,7 @@ class ClaimingJobStore(BaseJobStore):  # type: ignore[misc]
             return now
         if following is None:
             return now + POLL
-        return min(max(following, now + _BUSY), now + POLL)
+        return min(max(following + self._ahead, now + _BUSY), now + POLL)
 
     def _commit(self) -> None:
         opened, wake = self._open, self.wake

@@ -73,6 +73,12 @@ class _Figures:
         for part in ("database", "scheduler", "worker"):
             up.add_metric([part], 0.0 if getattr(health, part) else 1.0)
         yield up
+        agrees = 0.0 if health.clock else 1.0
+        yield GaugeMetricFamily(
+            "jupyter_orch_clock_agrees",
+            "1 while this host's clock is within seconds of the database's",
+            value=agrees,
+        )
         yield _one("jupyter_orch_info", "The version that runs", "version", {__version__: 1.0})
         if health.database:
             return

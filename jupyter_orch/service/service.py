@@ -1,5 +1,7 @@
 """The use cases put together, and the life of the threads behind them."""
 
+import logging
+
 from jupyter_orch.ports import Artifacts, Clock, Courier, Store, Warehouse
 from jupyter_orch.service.backfills import Backfills
 from jupyter_orch.service.jobs import Jobs
@@ -10,6 +12,8 @@ from jupyter_orch.service.runs import Runs
 from jupyter_orch.service.system import System
 from jupyter_orch.service.tables import Tables
 from jupyter_orch.service.threads import Chores, Timer, Worker
+
+log = logging.getLogger(__name__)
 
 
 class Service:
@@ -42,17 +46,20 @@ class Service:
         self.ledger = store
         self.notebooks = notebooks
         self.notifications = Notifications(courier)
+        # The store's clock is the one that says what is due; this host's may be wrong.
         self.jobs = Jobs(
-            store, artifacts, notebooks, clock, courier=courier, timer=timer, worker=worker
+            store, artifacts, notebooks, store, courier=courier, timer=timer, worker=worker
         )
         self.pools = Pools(store, worker=worker)
-        self.runs = Runs(store, artifacts, notebooks, clock, worker=worker)
-        self.backfills = Backfills(store, notebooks, clock, worker=worker)
+        self.runs = Runs(store, artifacts, notebooks, store, worker=worker)
+        self.backfills = Backfills(store, notebooks, store, worker=worker)
         self.tables = Tables(warehouse, lambda table: store.note_change("table", table))
         self.system = System(store, warehouse, notebooks, clock, timer=timer, worker=worker)
 
     def start(self) -> None:
         """Starts the parts that this process has a role for."""
+        if wrong := self.system.health().clock:
+            log.warning("clock.differs said=%s", wrong)
         self._worker.start()
         self._timer.start()
         self._chores.start()

@@ -17,6 +17,7 @@ from jupyter_orch.service.rights import require
 from jupyter_orch.service.threads import Timer, Worker
 
 SILENCE = timedelta(seconds=60)  # of the scheduler, after which it counts as stuck
+APART = timedelta(seconds=5)  # of two clocks, after which people should know
 MOST_FIRES = 50
 
 
@@ -27,6 +28,8 @@ class Health:
     database: str | None
     scheduler: str | None
     worker: str | None
+    #: What is strange about this host's clock. Nothing hangs on it but what is shown and logged.
+    clock: str | None = None
 
     @property
     def well(self) -> bool:
@@ -57,12 +60,14 @@ class System:
     def status(self, actor: Actor) -> Mapping[str, Any]:
         """What the status bar and `jupyter orch status` show."""
         require(actor, "read")
+        health = self.health()
         counts = self._store.counts(actor.team)
         return {
             "version": __version__,
-            "state": "running" if self.health().well else "unwell",
+            "state": "running" if health.well else "unwell",
             "user": actor.user,
-            "time": self._clock.now(),
+            "time": self._store.now(),
+            "clock": health.clock,
             "workers": self._store.workers(),
             "counts": {
                 state.value: counts.get(state, 0)
@@ -85,7 +90,7 @@ class System:
             BadInput: The trigger cannot be used (field `trigger.…`).
         """
         require(actor, "read")
-        now = self._clock.now()
+        now = self._store.now()
         trigger = schedule.anchored(replace(trigger, id=trigger.id or "preview"), now)
         schedule.validate(trigger, field="trigger")
         fires = schedule.preview(trigger, now, max(1, min(count, MOST_FIRES)))
@@ -111,18 +116,28 @@ class System:
 
     def health(self) -> Health:
         """Whether database, scheduler and worker do their work now."""
+        database, clock = self._database_problems()
         return Health(
-            database=self._database_problem(),
+            database=database,
             scheduler=self._scheduler_problem(),
             worker=None if self._worker.alive else "The worker has stopped.",
+            clock=clock,
         )
 
-    def _database_problem(self) -> str | None:
+    def _database_problems(self) -> tuple[str | None, str | None]:
+        """What is wrong with the database, and with this host's clock beside its."""
+        asked = self._clock.now()
         try:
-            self._store.now()
+            theirs = self._store.now()
         except OrchError as error:
-            return error.message
-        return None
+            return error.message, None
+        answered = self._clock.now()
+        # It was read somewhere between the question and the answer.
+        if asked - APART <= theirs <= answered + APART:
+            return None, None
+        apart = (asked - theirs).total_seconds()
+        way = "ahead of" if apart > 0 else "behind"
+        return None, f"This host's clock is {abs(apart):.0f} s {way} the database's."
 
     def _scheduler_problem(self) -> str | None:
         if not self._timer.alive:
