@@ -87,13 +87,13 @@ class PostgresServer:
         self._run("pg_ctl", *command, f"--pgdata={self.data}", "-o", " ".join(options))
         self._pid = int((self.data / "postmaster.pid").read_text().split()[0])
 
-    def stop(self) -> None:
-        """Stops it as a crash would be seen by its clients: all connections end at once."""
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Ends all connections at once, and the server; by SIGQUIT as a crash would."""
         if self._pid is None:
             return
         pid, self._pid = self._pid, None
         for sent, patience in (
-            (signal.SIGINT, PATIENCE),
+            (how, PATIENCE),
             (signal.SIGQUIT, 10),
             (signal.SIGKILL, 10),
         ):

@@ -19,6 +19,7 @@ from jupyter_orch.cli.notify import notifications_of, notify_option
 from jupyter_orch.cli.triggers import trigger_options, triggers_of
 from jupyter_orch.client import Client
 from jupyter_orch.domain.backfill import instant_of
+from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.domain.ids import new_id
 from jupyter_orch.domain.model import JobListState, Overlap
 
@@ -254,7 +255,11 @@ def _instant(text: str | None, zone: str, *, field: str) -> str | None:
 
 
 def _explain(client: Client, trigger: dict[str, Any]) -> None:
-    preview = client.preview(trigger, count=3)
+    try:
+        preview = client.preview(trigger, count=3)
+    except BadInput as error:  # as when its time zone is gone: the rest is worth showing
+        render.console().print(f"  [red]{render.escape(error.message)}[/red]")
+        return
     times = ", ".join(render.local(fire["local"]) for fire in preview["fires"])
     render.console().print(f"  {render.escape(preview['description'])}: [dim]{times}[/dim]")
 
