@@ -57,8 +57,13 @@ bench: ## every benchmark, one after the other; docs/benchmarks.md tells what th
 	@$(BIN)/python scripts/provide.py
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
+bench-peers: ## Airflow and jupyter-scheduler beside us; installs both into ~/.cache, takes half an hour
+	@$(PYTHON) scripts/install.py test
+	@$(BIN)/python scripts/provide.py
+	@exec $(BIN)/python benchmarks/peers.py
+
 clean: ## remove what was built; data of the demo too
 	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis test-artifacts build dist \
 	  labextension/lib labextension/node_modules jupyter_orch/_labextension
 
-.PHONY: help demo test lint ui trino trino-stop screenshots chaos bench clean
+.PHONY: help demo test lint ui trino trino-stop screenshots chaos bench bench-peers clean
