@@ -34,7 +34,9 @@ class Context:
 
 def has_expression(value: Json) -> bool:
     """Whether the value, or one inside of it, has to be rendered."""
-    return any(OPEN in text for text in texts(value))
+    if isinstance(value, str):
+        return OPEN in value
+    return isinstance(value, dict | list | tuple) and any(OPEN in text for text in texts(value))
 
 
 def render(value: Json, schema: Schema, context: Context, *, field: str) -> Json:
@@ -70,8 +72,8 @@ def texts(value: Json, depth: int = 0) -> Iterator[str]:
     """Every text in the value, except where it is nested deeper than any value may be."""
     if isinstance(value, str):
         yield value
-    elif depth <= DEEPEST + 1 and isinstance(value, Mapping | list | tuple):
-        for item in value.values() if isinstance(value, Mapping) else value:
+    elif depth <= DEEPEST + 1 and isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
             yield from texts(item, depth + 1)
 
 
@@ -81,7 +83,7 @@ def _rendered(value: Json, schema: Schema, context: Context, depth: int = 0) -> 
         return _of_text(value, schema, context)
     if depth > DEEPEST:
         return value
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         inner = schema.get("additionalProperties", {})
         return {name: _rendered(item, inner, context, depth + 1) for name, item in value.items()}
     if isinstance(value, list | tuple):

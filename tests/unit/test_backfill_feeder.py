@@ -12,7 +12,7 @@ from store_kit import NOW, add_backfill, add_job, claim, cron, every, run_of, sp
 from jupyter_orch.domain.errors import BadInput, Unavailable
 from jupyter_orch.domain.ids import DEFAULT_TEAM
 from jupyter_orch.domain.model import Backfill, Job, Run
-from jupyter_orch.domain.states import RunState
+from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.scheduler.backfill import Feeder
 from jupyter_orch.store.sql import SqlStore
 from jupyter_orch.store.tables import backfill as backfill_table
@@ -86,6 +86,37 @@ def test_a_run_carries_its_interval_and_the_values_of_all_layers(store, feeder) 
     wanted = replace(job.spec.policies, priority=-4, late_after_seconds=None)
     assert (run.policies, run.notebook_sha256) == (wanted, SHA)
     assert (run.job_id, run.job_version, run.created_by) == (job.id, 1, backfill.created_by)
+
+
+def test_each_run_renders_the_values_of_all_layers_by_its_own_interval(store) -> None:
+    """By the schema of its notebook; a run that cannot have them has failed."""
+    schema = {"properties": {"day": {"type": "string", "format": "date"}, "n": {"type": "integer"}}}
+    asked = []
+
+    def schema_of(sha256: str):
+        asked.append(sha256)
+        return schema
+
+    trigger = cron("0 6 * * *", "Asia/Tokyo", parameters={"n": "{{ interval_end | %H }}"})
+    job = add_job(store, spec_of("daily", trigger, parameters={"day": "{{ interval_start }}"}))
+    last = NOW.replace(hour=21)
+    span = {"first": last - timedelta(days=1), "last": last, "concurrency": 5}
+    good = add_backfill(store, job, **span)
+    bad = add_backfill(store, job, **span, only="all", parameters={"n": "{{ job }}"})
+    Feeder(store, lambda _job: SHA, schema_of).feed()
+    made = runs(store, good)
+    assert [run.parameters for run in made] == [
+        {"day": (run.interval_start + timedelta(hours=9)).date().isoformat(), "n": 6}
+        for run in made
+    ]
+    assert len(made) == 2
+    failed = runs(store, bad)
+    assert {(run.state, run.reason) for run in failed} == {(RunState.FAILED, Reason.USER_ERROR)}
+    assert failed[0].parameters["n"] == "{{ job }}"
+    assert "parameters.n: The parameter n, once rendered, is 'daily'" in failed[0].error.message
+    assert now(store, bad).state == "failed"
+    assert set(asked) == {SHA}
+    assert work(store) == 2
 
 
 @pytest.mark.parametrize("newest_first", [False, True])

@@ -13,6 +13,7 @@ from jupyter_orch.domain.ids import DEFAULT_TEAM
 from jupyter_orch.domain.model import Job, Run
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.scheduler.claiming import BATCH, ClaimingJobStore, EnqueueExecutor
+from jupyter_orch.scheduler.enqueue import takes_anything
 from jupyter_orch.store.sql import SqlStore
 
 MINUTE = timedelta(minutes=1)
@@ -35,9 +36,9 @@ class Wakes:
     def _tick(self) -> None:
         self.ticks += 1
 
-    def once(self, freeze=freeze) -> datetime | None:
+    def once(self, freeze=freeze, schema_of=takes_anything) -> datetime | None:
         """One wake-up; answers when the next one is wanted."""
-        executor = EnqueueExecutor(self.claiming, freeze)
+        executor = EnqueueExecutor(self.claiming, freeze, schema_of)
         now = datetime.now(UTC)
         for job in self.claiming.get_due_jobs(now):
             times = job._get_run_times(now)
@@ -83,6 +84,36 @@ def test_a_due_trigger_becomes_a_queued_run(wakes: Wakes) -> None:
     assert run.created_by == job.created_by
     assert wakes.store.next_due() == due + MINUTE
     assert [found.id for found in claim(wakes.store)] == [run.id]
+
+
+def test_a_schema_is_asked_for_only_when_something_is_to_be_rendered(wakes: Wakes) -> None:
+    """And once for all runs of a wake-up; a notebook that cannot be read fails its runs."""
+    due = wakes.store.now() - timedelta(seconds=95)
+    asked = []
+
+    def schema_of(sha256: str):
+        asked.append(sha256)
+        if sha256 != SHA:
+            raise NotFound("The frozen notebook is not there.")
+        return takes_anything(sha256)
+
+    backlog = every(30, anchor=due, parameters={"due": "{{ logical_time | %s }} {{ run_id }}"})
+    add_job(wakes.store, spec_of("plain", every(60), parameters={"a": ["{ {"]}), due=due)
+    wakes.once(schema_of=schema_of)
+    assert asked == []
+    job = add_job(wakes.store, spec_of("dynamic", backlog, catch_up="all"), due=due)
+    gone = add_job(wakes.store, spec_of("gone", backlog, description="gone"), due=due)
+    sha_of = lambda job: "cd" * 32 if job.id == gone.id else SHA  # noqa: E731
+    wakes.once(freeze=sha_of, schema_of=schema_of)
+    assert sorted(asked) == sorted([SHA, "cd" * 32])
+    runs = [run for run in wakes.rows() if run.job_id == job.id]
+    assert len(runs) == 4
+    for run in runs:
+        at = int(run.logical_time.timestamp())
+        assert run.parameters == {"due": f"{at} {run.id}"}
+    failed = [run for run in wakes.rows() if run.job_id == gone.id][-1]
+    assert (failed.state, failed.reason) == ("failed", Reason.NOTEBOOK_MISSING)
+    assert failed.parameters == backlog.parameters
 
 
 def test_the_loop_looks_again_in_time_and_never_spins(wakes: Wakes) -> None:
