@@ -99,6 +99,12 @@ function asText(version: T.ITableVersion): T.ITableVersion {
   return { ...version, snapshot_id: String(version.snapshot_id) };
 }
 
+/** A text that was cleared is one that was not given. */
+function withoutEmpty(wanted: T.IRunWanted): T.IRunWanted {
+  const given = Object.entries(wanted).filter(([, value]) => value);
+  return Object.fromEntries(given);
+}
+
 /** The REST API, one method per request. */
 export class Api {
   constructor(private readonly send: Send) {}
@@ -135,8 +141,15 @@ export class Api {
     this.post(`jobs/${part(id)}:pause`, {});
   resume = (id: string): Promise<T.IJob> =>
     this.post(`jobs/${part(id)}:resume`, {});
-  runNow = (id: string, key: string): Promise<T.IRun> =>
-    this.post(`jobs/${part(id)}:run`, {}, key);
+  runNow = (
+    id: string,
+    key: string,
+    wanted: T.IRunWanted = {}
+  ): Promise<T.IRun> =>
+    this.post(`jobs/${part(id)}:run`, withoutEmpty(wanted), key);
+  /** What `runNow` would take, asked the same. */
+  interval = (id: string, wanted: T.IRunWanted): Promise<T.IJobInterval> =>
+    this.get(`jobs/${part(id)}/interval${query({ ...wanted })}`);
 
   runs = (filter: {
     job?: string;

@@ -201,6 +201,23 @@ export interface IFires {
   fires: IFire[];
 }
 
+/** What a run by hand is asked for; what is absent the server chooses. */
+export interface IRunWanted {
+  trigger?: string;
+  interval_start?: string;
+  interval_end?: string;
+}
+
+/** What a run by hand would take. */
+export interface IJobInterval {
+  trigger: string | null;
+  time_zone: string;
+  interval_start: string | null;
+  interval_end: string | null;
+  /** Expressions are replaced as far as they can be before there is a run. */
+  parameters: Values;
+}
+
 export interface ILogLine {
   time: string;
   level?: string;

@@ -14,6 +14,7 @@ import { useOrch } from './context';
 import { NextDue } from './JobRow';
 import { policyLine } from './PolicyFields';
 import { RunsTable } from './RunsTable';
+import { RunWith } from './RunWith';
 
 /** A job: how it stands, its runs, its settings. */
 export function JobPage(props: { id: string; onGone: () => void }) {
@@ -146,6 +147,7 @@ function Header(props: { summary: IJobSummary; onGone: () => void }) {
         >
           {trans.__('Run now')}
         </Button>
+        <RunWith job={job} />
         <Button onClick={() => void actions.setPaused(summary, !job.paused)}>
           {job.paused ? trans.__('Resume') : trans.__('Pause')}
         </Button>

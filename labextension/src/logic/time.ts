@@ -113,6 +113,23 @@ function offsetOf(date: Date, zone: string): string {
   }
 }
 
+/** `2026-11-01T06:00:00+09:00`: an instant as the zone's clock shows it, to be typed. */
+export function written(instant: string, zone: string): string {
+  const date = new Date(instant);
+  const wall = format(date, zone, {
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    hourCycle: 'h23'
+  });
+  const [day, month, year, time] = wall.split(/\/|, /);
+  const offset = offsetOf(date, zone).slice('UTC'.length) || 'Z';
+  return `${year}-${month}-${day}T${time}${offset}`;
+}
+
 /** The exact instant with its zone and offset, for hover and screen readers. */
 export function exact(instant: string | Date, zone: string): string {
   const date = new Date(instant);
