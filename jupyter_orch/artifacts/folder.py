@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,10 +33,13 @@ class FolderArtifacts:
         self._notebooks = private_folder(path / "notebooks")
         self._runs = private_folder(path / "runs")
 
-    def put_notebook(self, content: bytes) -> str:
+    def put_notebook(
+        self, content: bytes, *, check: Callable[[bytes], object] = lambda _content: None
+    ) -> str:
         """Stores bytes; answers their sha256 in hex.
 
-        What is there already becomes young again: whoever puts is about to name it.
+        What is there already becomes young again: whoever puts is about to name it. `check` looks
+        at bytes that are not there yet; they are not stored when it raises.
         """
         sha256 = hashlib.sha256(content).hexdigest()
         target = self._notebook_path(sha256)
@@ -44,6 +47,7 @@ class FolderArtifacts:
             try:
                 os.utime(target)
             except FileNotFoundError:
+                check(content)
                 _write_atomically(target, content)
         return sha256
 

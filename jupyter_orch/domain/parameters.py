@@ -22,6 +22,7 @@ __all__ = [
     "parse",
     "problems",
     "read_notebook",
+    "require_notebook",
     "schema",
 ]
 
@@ -98,6 +99,15 @@ def read_notebook(content: bytes) -> NotebookFacts:
         hint=hint,
         outputs=_outputs(sources) if is_python else (),
     )
+
+
+def require_notebook(content: bytes) -> None:
+    """Refuses what is no notebook, without a look at its code.
+
+    Raises:
+        BadInput: The bytes are not JSON, or not a notebook (field `notebook`).
+    """
+    _load(content)
 
 
 def _load(content: bytes) -> tuple[list[Mapping[str, Any]], Mapping[str, Any]]:

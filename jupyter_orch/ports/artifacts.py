@@ -1,6 +1,6 @@
 """Notebooks and logs as files."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -11,8 +11,13 @@ from jupyter_orch.domain.ids import RunId
 class Artifacts(Protocol):
     """Notebooks by content hash, and what attempts leave behind. Writes are atomic."""
 
-    def put_notebook(self, content: bytes) -> str:
-        """Stores bytes; answers their sha256 in hex. What is there already becomes young again."""
+    def put_notebook(
+        self, content: bytes, *, check: Callable[[bytes], object] = lambda _content: None
+    ) -> str:
+        """Stores bytes; answers their sha256 in hex. What is there already becomes young again.
+
+        `check` looks at bytes that are not there yet; they are not stored when it raises.
+        """
         ...
 
     def get_notebook(self, sha256: str) -> bytes: ...

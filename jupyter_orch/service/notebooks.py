@@ -8,13 +8,13 @@ from typing import Any
 
 from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.domain.model import Actor, Job
-from jupyter_orch.domain.parameters import NotebookFacts, read_notebook
+from jupyter_orch.domain.parameters import NotebookFacts, read_notebook, require_notebook
 from jupyter_orch.ports import Artifacts
 from jupyter_orch.service.kernels import kernels
 from jupyter_orch.service.rights import require
 
 LARGEST_NOTEBOOK = 100 * 1024 * 1024  # bytes
-_SCHEMAS = 4096  # of frozen notebooks, kept in memory
+FACTS_KEPT = 4096  # frozen notebooks of which it is remembered what they say
 
 
 class Notebooks:
@@ -23,7 +23,8 @@ class Notebooks:
     def __init__(self, artifacts: Artifacts, roots: Sequence[Path]) -> None:
         self.roots = tuple(dict.fromkeys(root.absolute() for root in roots))
         self._artifacts = artifacts
-        self._schema_of = lru_cache(maxsize=_SCHEMAS)(lambda sha256: self.frozen(sha256).schema)
+        #: Reading a notebook's code takes milliseconds, and bytes with a hash never change.
+        self._facts = lru_cache(maxsize=FACTS_KEPT)(self._read_facts)
 
     def inspect(self, actor: Actor, path: str, *, root: Path | None = None) -> Mapping[str, Any]:
         """What the schedule form needs to know of a notebook.
@@ -61,9 +62,10 @@ class Notebooks:
         if not path.strip() or not path.isprintable():
             raise BadInput("The path of the notebook is empty or not printable.", field=field)
         resolved = Path(os.path.normpath((root or self.roots[0]) / path))
-        named = any(resolved.is_relative_to(base) for base in self._names_of_roots())
+        real_roots = [os.path.realpath(base) for base in self.roots]
+        named = any(map(resolved.is_relative_to, [*map(str, self.roots), *real_roots]))
         real = Path(os.path.realpath(resolved))
-        if not named or not any(real.is_relative_to(os.path.realpath(r)) for r in self.roots):
+        if not named or not any(real.is_relative_to(base) for base in real_roots):
             allowed = ", ".join(map(str, self.roots))
             raise BadInput(
                 f"{path} is outside of the folders whose notebooks may be scheduled.",
@@ -71,9 +73,6 @@ class Notebooks:
                 hint=f"Move it into {allowed}, or add its folder to notebooks.roots.",
             )
         return resolved
-
-    def _names_of_roots(self) -> set[Path]:
-        return {*self.roots, *(Path(os.path.realpath(root)) for root in self.roots)}
 
     def read(self, path: Path, *, field: str = "notebook") -> bytes:
         """The bytes of the file now.
@@ -104,21 +103,23 @@ class Notebooks:
         """
         if job.notebook_sha256:
             return job.notebook_sha256
-        return self.freeze_file(job.spec.notebook)[0]
+        return self.freeze_file(job.spec.notebook)
 
-    def freeze_file(self, path: str) -> tuple[str, NotebookFacts]:
-        """Stores the bytes that the file has now; answers their sha256 and what they say."""
+    def freeze_file(self, path: str) -> str:
+        """Stores the bytes that the file has now; answers their sha256."""
         content = self.read(self.resolve(path))
-        facts = facts_of(content)
-        return self._artifacts.put_notebook(content), facts
+        return self._artifacts.put_notebook(content, check=require_notebook)
 
     def frozen(self, sha256: str) -> NotebookFacts:
         """What a frozen notebook says."""
+        return self._facts(sha256)
+
+    def _read_facts(self, sha256: str) -> NotebookFacts:
         return facts_of(self._artifacts.get_notebook(sha256))
 
     def schema_of(self, sha256: str) -> Mapping[str, Any]:
         """JSON Schema of the parameters of a frozen notebook; read once, as it never changes."""
-        return self._schema_of(sha256)
+        return self._facts(sha256).schema
 
 
 def facts_of(content: bytes, *, field: str = "notebook") -> NotebookFacts:

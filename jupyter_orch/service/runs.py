@@ -104,11 +104,12 @@ class Runs:
         run = self._store.get_run(actor.team, run_id)
         earlier: Mapping[str, Json] = run.parameters
         if latest_notebook:
-            sha256, facts = self._notebooks.freeze_file(run.notebook)
-            known = facts.schema["properties"]
+            sha256 = self._notebooks.freeze_file(run.notebook)
+            known = self._notebooks.frozen(sha256).schema["properties"]
             earlier = {name: value for name, value in earlier.items() if name in known}
         else:
-            sha256, facts = run.notebook_sha256, self._notebooks.frozen(run.notebook_sha256)
+            sha256 = run.notebook_sha256
+        facts = self._notebooks.frozen(sha256)
         now = self._clock.now()
         repeated = replace(
             _unstarted(run),

@@ -23,6 +23,20 @@ def test_notebook_comes_back_by_its_hash(artifacts) -> None:
     assert artifacts.get_notebook(sha256) == b"{}"
 
 
+def test_only_new_bytes_are_checked_and_those_refused_are_not_stored(artifacts) -> None:
+    """What is there was looked at when it came."""
+    known = artifacts.put_notebook(b"{}")
+
+    def refuse(content: bytes) -> None:
+        raise BadInput(f"{len(content)} bytes are no notebook.")
+
+    assert artifacts.put_notebook(b"{}", check=refuse) == known
+    with pytest.raises(BadInput, match="3 bytes"):
+        artifacts.put_notebook(b"new", check=refuse)
+    with pytest.raises(NotFound):
+        artifacts.get_notebook(hashlib.sha256(b"new").hexdigest())
+
+
 def test_changed_bytes_are_never_executed(artifacts, tmp_path) -> None:
     """A frozen notebook that somebody edited is an error."""
     sha256 = artifacts.put_notebook(b"{}")
