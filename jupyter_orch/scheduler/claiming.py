@@ -8,7 +8,8 @@ rolled back, and the next one stops the job that was at fault.
 """
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +21,8 @@ from apscheduler.triggers.base import BaseTrigger
 
 from jupyter_orch.domain.errors import Unavailable
 from jupyter_orch.domain.ids import JobId
+from jupyter_orch.domain.model import Job
+from jupyter_orch.domain.schedule_build import due_fields
 from jupyter_orch.domain.schedule_plan import Plan, plan_due
 from jupyter_orch.ports import DueTrigger, ScheduleStore, WakeUp
 from jupyter_orch.scheduler.enqueue import Freeze, SchemaOf, enqueue, takes_anything
@@ -29,8 +32,13 @@ log = logging.getLogger(__name__)
 POLL = timedelta(seconds=1)
 #: Wait while another process holds what is due, so that the loop never spins.
 _BUSY = timedelta(seconds=0.02)
-#: Due triggers in one transaction.
+#: Most due triggers in one transaction.
 BATCH = 500
+#: Seconds that a wake-up should take at most; the database ends one that is idle for too long, and
+#: until it ends others wait for what it holds.
+LONG = 1.0
+#: Seconds for which jobs that are due together share a look at their notebook.
+BURST = 1.0
 
 
 class _Ahead(BaseTrigger):  # type: ignore[misc]
@@ -82,39 +90,54 @@ class ClaimingJobStore(BaseJobStore):  # type: ignore[misc]
         self._open: AbstractContextManager[WakeUp] | None = None
         self._faults: dict[JobId, Exception] = {}
         self._fault: Exception | None = None
+        self._limit = BATCH
         self._full = False
         self._closed = False
+        self._began = self._burst_began = 0.0  # on the monotonic clock
         #: How far this host's clock is ahead of the database's.
         self._ahead = timedelta()
         self.wake: WakeUp | None = None
+        #: Hashes of the notebooks that were frozen for what is due now.
+        self.frozen: dict[Hashable, str] = {}
 
     def get_due_jobs(self, now: datetime) -> list[_DueJob]:
         """Opens the transaction and claims."""
         self._fault = None
         if self._closed:
             return []
+        self._begin()
         try:
-            opened = self._store.wake_up(limit=BATCH)
+            opened = self._store.wake_up(limit=self._limit)
             self.wake = opened.__enter__()
             self._open = opened
             self._ahead = datetime.now(UTC) - self.wake.now
-            self._full = len(self.wake.due) == BATCH
+            self._full = len(self.wake.due) == self._limit
             return self._plan_all(self.wake, now)
         except Exception as error:  # noqa: BLE001 - the timer's thread never dies
             self._spoil(error)
             return []
 
+    def _begin(self) -> None:
+        self._began = time.monotonic()
+        if not self._full or self._began - self._burst_began > BURST:
+            self._burst_began = self._began
+            self.frozen.clear()
+
+    def _pace(self) -> None:
+        """Takes less at a time while that takes long: slow disks must not stop the schedule."""
+        slow = time.monotonic() - self._began > LONG
+        self._limit = max(1, self._limit // 2) if slow else min(BATCH, self._limit * 2)
+
     def _plan_all(self, wake: WakeUp, now: datetime) -> list[_DueJob]:
         jobs = []
+        plans: dict[Hashable, Plan] = {}
         for due in wake.due:
             fault = self._faults.pop(due.job.id, None)
             if fault is not None:
                 _disable(wake, due, fault)
                 continue
             try:
-                plan = plan_due(
-                    due.trigger, due.due, wake.now, due.job.spec.policies, last_due=due.last_due
-                )
+                plan = _plan(due, wake.now, plans)
             except Exception as error:  # noqa: BLE001 - a poisoned trigger hurts its own job only
                 _disable(wake, due, error)
             else:
@@ -152,6 +175,7 @@ class ClaimingJobStore(BaseJobStore):  # type: ignore[misc]
         now = datetime.now(UTC)
         if self._closed:
             return None
+        self._pace()
         try:
             if self._fault is not None:
                 self._spoil(self._fault)
@@ -212,6 +236,15 @@ class ClaimingJobStore(BaseJobStore):  # type: ignore[misc]
         raise NotImplementedError
 
 
+def _plan(due: DueTrigger, now: datetime, known: dict[Hashable, Plan]) -> Plan:
+    """The plan for a trigger; many that are due at once have the same times and the same plan."""
+    policies = due.job.spec.policies
+    key = (due_fields(due.trigger), due.due, due.last_due, policies)
+    if key not in known:
+        known[key] = plan_due(due.trigger, due.due, now, policies, last_due=due.last_due)
+    return known[key]
+
+
 def _disable(wake: WakeUp, due: DueTrigger, error: Exception) -> None:
     log.error("scheduler.job_disabled", extra={"job_id": due.job.id}, exc_info=error)
     what = str(error).rstrip(".") or type(error).__name__
@@ -234,9 +267,16 @@ class EnqueueExecutor(BaseExecutor):  # type: ignore[misc]
         if self._store.wake is None or self._store.spoiled:
             return
         try:
-            enqueue(self._store.wake, job.due, job.plan, self._freeze, self._schema_of)
+            enqueue(self._store.wake, job.due, job.plan, self._freeze_once, self._schema_of)
         except Exception as error:  # noqa: BLE001 - the wake-up is rolled back by the store
             self._store.at_fault(job, error)
+
+    def _freeze_once(self, job: Job) -> str:
+        """The notebook's hash; those who are due together read it once."""
+        known, notebook = self._store.frozen, (job.spec.notebook, job.notebook_sha256)
+        if notebook not in known:
+            known[notebook] = self._freeze(job)
+        return known[notebook]
 
     def _do_submit_job(self, job: Any, run_times: list[datetime]) -> None:
         raise NotImplementedError

@@ -92,6 +92,8 @@ def _failure(reason: Reason, message: str) -> tuple[Reason, RunError]:
 
 def _in_order(rows: Sequence[Run]) -> list[Run]:
     """The rows with ids that sort as their due instants do, so that lists show them so."""
+    if len(rows) == 1:
+        return list(rows)
     ids = sorted(new_id() for _ in rows)
     by_time = sorted(rows, key=_logical_time)
     return [replace(row, id=RunId(new)) for row, new in zip(by_time, ids, strict=True)]

@@ -1,6 +1,5 @@
 """Between rows and the domain's values."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -144,7 +143,7 @@ def run_row(run: Run) -> dict[str, Any]:
         "state": run.state.value,
         "reason": run.reason and run.reason.value,
         "error": to_json(run.error),
-        "policies": asdict(run.policies),
+        "policies": to_json(run.policies),
         "overlap": run.policies.overlap,
         "max_parallel": run.policies.max_parallel,
         "pool": run.policies.pool,

@@ -12,6 +12,7 @@ from jupyter_orch.domain.errors import BadInput, NotFound, Unavailable
 from jupyter_orch.domain.ids import DEFAULT_TEAM
 from jupyter_orch.domain.model import Job, Run
 from jupyter_orch.domain.states import Reason, RunState
+from jupyter_orch.scheduler import claiming
 from jupyter_orch.scheduler.claiming import BATCH, ClaimingJobStore, EnqueueExecutor
 from jupyter_orch.scheduler.enqueue import takes_anything
 from jupyter_orch.store.sql import SqlStore
@@ -130,6 +131,43 @@ def test_the_loop_looks_again_in_time_and_never_spins(wakes: Wakes) -> None:
     assert len(wakes.rows()) == BATCH
     wakes.once()
     assert len(wakes.rows()) == BATCH + 1
+
+
+def test_a_wake_up_that_takes_long_takes_less_the_next_time(wakes: Wakes, monkeypatch) -> None:
+    """And more again once it is quick: a slow disk must not keep a transaction open for ever."""
+    monkeypatch.setattr(wakes.claiming, "_limit", 4)
+    now = wakes.store.now()
+    for _ in range(12):
+        add_job(wakes.store, spec_of("", every(3600)), due=now)
+    made = []
+    for longest in (-1, -1, 3600, 3600):
+        monkeypatch.setattr(claiming, "LONG", longest)
+        before = len(wakes.rows())
+        wakes.once()
+        made.append(len(wakes.rows()) - before)
+    assert made == [4, 2, 1, 2]
+
+
+def test_those_who_are_due_together_read_their_notebook_once(wakes: Wakes, monkeypatch) -> None:
+    """Over all transactions of the burst; whoever is due later reads it again."""
+    monkeypatch.setattr(wakes.claiming, "_limit", 2)
+    monkeypatch.setattr(claiming, "BATCH", 2)
+    monkeypatch.setattr(claiming, "BURST", 3600)
+    read = []
+
+    def freeze(job: Job) -> str:
+        read.append(Path(job.spec.notebook).name)
+        return SHA
+
+    now = wakes.store.now()
+    for notebook in ("/a.ipynb", "/b.ipynb", "/a.ipynb", "/a.ipynb", "/b.ipynb"):
+        add_job(wakes.store, spec_of("", every(3600), notebook=notebook), due=now)
+    for _ in range(3):
+        wakes.once(freeze)
+    assert (len(wakes.rows()), sorted(read)) == (5, ["a.ipynb", "b.ipynb"])
+    add_job(wakes.store, spec_of("", every(3600), notebook="/a.ipynb"), due=now)
+    wakes.once(freeze)
+    assert sorted(read) == ["a.ipynb", "a.ipynb", "b.ipynb"]
 
 
 def test_inv1_a_week_down_leaves_one_run_and_one_skipped_row(wakes: Wakes) -> None:
