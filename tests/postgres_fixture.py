@@ -52,6 +52,8 @@ class PostgresServer:
 
     programs: Path
     folder: Path
+    #: More settings, each as `name=value`; they win over the usual ones.
+    settings: Sequence[str] = ()
     _names: Iterator[int] = field(default_factory=itertools.count)
     _pid: int | None = None
 
@@ -80,9 +82,8 @@ class PostgresServer:
 
     def start(self) -> None:
         """Starts it, and waits until it answers."""
-        options = [
-            f"-c {setting}" for setting in (*_SETTINGS, f"unix_socket_directories='{self.folder}'")
-        ]
+        socket = f"unix_socket_directories='{self.folder}'"
+        options = [f"-c {setting}" for setting in (*_SETTINGS, socket, *self.settings)]
         command = ["start", "--wait", f"--timeout={PATIENCE}", f"--log={self.folder / 'log'}"]
         self._run("pg_ctl", *command, f"--pgdata={self.data}", "-o", " ".join(options))
         self._pid = int((self.data / "postmaster.pid").read_text().split()[0])
@@ -168,14 +169,14 @@ def _alive(pid: int) -> bool:
 
 
 @contextlib.contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
+def running_postgres(*settings: str) -> Iterator[PostgresServer]:
     """A new server, gone afterwards; skips by name where none is installed."""
     found = programs()
     if found is None:
         pytest.skip("postgresql: no server is installed (apt install postgresql)")
     # Short, for the socket; and not among the session's folders, which the server may not enter.
     folder = Path(tempfile.mkdtemp(prefix="orch-pg-"))
-    server = PostgresServer(found, folder)
+    server = PostgresServer(found, folder, settings)
     try:
         server.create()
         server.start()
