@@ -138,6 +138,15 @@ class Database:
             .on_conflict_do_update(index_elements=[table.c[key]], set_=values)
         )
 
+    def for_each(
+        self, rows: sa.FromClause, key: sa.Column[Any], keys: sa.Select[Any]
+    ) -> sa.Select[Any]:
+        """The values of `key` that `keys`, which refers to `rows`, selects for each of them."""
+        if self.sqlite:
+            return sa.select(key).select_from(rows.join(key.table, key.in_(keys)))
+        each = keys.lateral("each_of")
+        return sa.select(each.c[key.name]).select_from(rows.join(each, sa.true()))
+
     def _insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
         return sqlite.insert(table) if self.sqlite else postgresql.insert(table)
 

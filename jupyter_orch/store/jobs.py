@@ -185,7 +185,9 @@ class SqlJobs:
             NotFound: No such job.
         """
         with self._database.reading() as connection:
-            return summarise(connection, [_fetch(connection, job_id, lock=False)])[0]
+            return summarise(self._database, connection, [_fetch(connection, job_id, lock=False)])[
+                0
+            ]
 
     def list_jobs(
         self,
@@ -209,7 +211,7 @@ class SqlJobs:
             rows, following = page(
                 connection, statement, (job.c.name_key, job.c.id), cursor=cursor, limit=limit
             )
-            items = summarise(connection, [job_or_broken(row) for row in rows])
+            items = summarise(self._database, connection, [job_or_broken(row) for row in rows])
         return Page(items=tuple(items), next_cursor=following)
 
     def failing(self, team: TeamId) -> int:

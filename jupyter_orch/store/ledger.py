@@ -71,7 +71,7 @@ class SqlLedger(SqlClaims, SqlEnds):
         with self._database.writing() as connection:
             now = self._database.now(connection)
             lost = sa.select(run.c.id).where(
-                in_state(run, RunState.PUBLISHING), run.c.lease_until < now
+                in_state(run, *HELD), in_state(run, RunState.PUBLISHING), run.c.lease_until < now
             )
             lost = lost.order_by(run.c.id).limit(limit).with_for_update(skip_locked=True)
             taken = []
@@ -181,7 +181,9 @@ class SqlLedger(SqlClaims, SqlEnds):
         """
         with self._database.writing() as connection:
             now = self._database.now(connection)
-            lost = sa.select(run).where(in_state(run, RunState.RUNNING), run.c.lease_until < now)
+            lost = sa.select(run).where(
+                in_state(run, *HELD), in_state(run, RunState.RUNNING), run.c.lease_until < now
+            )
             lost = lost.limit(_REAP_BATCH).with_for_update(skip_locked=True)
             rows = connection.execute(lost).all()
             for row in rows:

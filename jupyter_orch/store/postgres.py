@@ -1,12 +1,15 @@
 """What is special about PostgreSQL: its driver, its time limits, its errors."""
 
+import logging
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateIndex
 
 from jupyter_orch.domain.errors import BadInput
 
+log = logging.getLogger(__name__)
 DRIVER = "postgresql+psycopg"
 #: No transaction outlives this: a client that was frozen in one loses its locks.
 TRANSACTION_SECONDS = 4
@@ -29,6 +32,8 @@ _MISSING_RIGHT = "42501"
 _IN_THE_WAY = frozenset({"55P03", "40P01"})
 #: The key of the lock that lets one process at a time migrate.
 _MIGRATION = 0x6F726368
+#: Key of the lock of whoever builds indices.
+_BUILDING = 0x6F726369
 
 
 def driven(url: sa.URL) -> sa.URL:
@@ -61,6 +66,7 @@ def configure(connection: Any, _record: object) -> None:
         "statement_timeout": STATEMENT_SECONDS,
     }
     sets = "; ".join(f"SET {name} = '{seconds}s'" for name, seconds in limits.items())
+    sets += "; SET jit = off"  # compiling a statement takes longer than any of ours
     connection.autocommit = True
     connection.execute(sets)
     connection.autocommit = False
@@ -98,6 +104,41 @@ def sort_by_bytes(connection: sa.Connection) -> None:
         tables.setdefault(table, []).append(change)
     for table, changes in tables.items():
         connection.exec_driver_sql(f"ALTER TABLE {quote(table)} {', '.join(changes)}")
+
+
+def build_indices(engine: sa.Engine, tables: sa.MetaData) -> None:
+    """Builds the indices that are missing, while others go on writing to their tables.
+
+    One process at a time; the others do not wait, since who waits holds up what is waited for.
+    """
+    lock = sa.func.pg_try_advisory_lock(_BUILDING)
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        missing = _missing_indices(connection, tables)
+        if not missing or not connection.execute(sa.select(lock)).scalar_one():
+            return
+        for name in ("lock_timeout", "statement_timeout"):
+            connection.exec_driver_sql(f"SET {name} = '{MIGRATION_SECONDS}s'")
+        try:
+            for index in _missing_indices(connection, tables):
+                # What is left of a build that was broken off serves nobody.
+                name = connection.dialect.identifier_preparer.format_index(index)
+                connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+                create = str(CreateIndex(index).compile(connection))
+                connection.exec_driver_sql(create.replace("INDEX", "INDEX CONCURRENTLY", 1))
+        except DBAPIError as error:  # all works without, if slowly; the next start tries again
+            log.warning("schema.index_not_built error=%s", error.orig)
+        finally:
+            connection.invalidate()  # with its lock and its limits
+
+
+def _missing_indices(connection: sa.Connection, tables: sa.MetaData) -> list[sa.Index]:
+    valid = connection.exec_driver_sql(
+        "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+        " WHERE c.relnamespace = current_schema()::regnamespace AND i.indisvalid"
+    ).scalars()
+    known = set(valid)
+    wanted = [index for table in tables.sorted_tables for index in table.indexes]
+    return [index for index in wanted if index.name not in known]
 
 
 def lacks_right(error: DBAPIError) -> bool:

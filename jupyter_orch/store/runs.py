@@ -14,8 +14,8 @@ from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
 from jupyter_orch.store.hints import hint
 from jupyter_orch.store.notices import tell_ended
-from jupyter_orch.store.pages import page
 from jupyter_orch.store.rows import attempt_from, run_from, run_row, version_from
+from jupyter_orch.store.run_pages import RunPages
 from jupyter_orch.store.tables import ACTIVE, attempt, in_state, published_version, query, run
 from jupyter_orch.store.transitions import cancel_queued, note_last
 
@@ -92,22 +92,17 @@ class SqlRuns:
         limit: int = 50,
     ) -> Page[Run]:
         """Newest first; `search` matches a part of the job's name, without case."""
-        statement = sa.select(run).where(run.c.team_id == team)
-        if job_id is not None:
-            statement = statement.where(run.c.job_id == job_id)
-        if backfill_id is not None:
-            statement = statement.where(run.c.backfill_id == backfill_id)
-        if kind is not None:
-            statement = statement.where(run.c.kind == kind)
-        if states:
-            statement = statement.where(in_state(run, *states))
-        if search:
-            wanted = search.casefold()
-            statement = statement.where(run.c.job_name_key.contains(wanted, autoescape=True))
+        wanted = RunPages(
+            self._database,
+            team,
+            job_id=job_id,
+            backfill_id=backfill_id,
+            kind=kind,
+            states=states,
+            search=search,
+        )
         with self._database.reading() as connection:
-            rows, following = page(
-                connection, statement, (run.c.id,), cursor=cursor, limit=limit, newest_first=True
-            )
+            rows, following = wanted.page(connection, cursor=cursor, limit=limit)
         return Page(items=tuple(run_from(row) for row in rows), next_cursor=following)
 
     def attempts(self, run_id: RunId) -> tuple[Attempt, ...]:

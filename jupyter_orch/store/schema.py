@@ -14,8 +14,13 @@ import sqlalchemy as sa
 from jupyter_orch._version import __version__
 from jupyter_orch.domain.errors import Unavailable
 from jupyter_orch.store.engine import Database, is_missing, open_database
-from jupyter_orch.store.postgres import MIGRATION_SECONDS, is_in_the_way, sort_by_bytes
-from jupyter_orch.store.tables import schema_info
+from jupyter_orch.store.postgres import (
+    MIGRATION_SECONDS,
+    build_indices,
+    is_in_the_way,
+    sort_by_bytes,
+)
+from jupyter_orch.store.tables import metadata, schema_info
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -83,12 +88,16 @@ def migrate(database: Database, told: Callable[[Step], None] = lambda _step: Non
     deadline = time.monotonic() + MIGRATION_SECONDS
     while True:
         try:
-            return _migrate(database, told)
+            done = _migrate(database, told)
+            break
         except Unavailable as error:
             if not is_in_the_way(error.__cause__) or time.monotonic() > deadline:
                 raise
             log.warning("schema.gave_way error=%s", error)
             time.sleep(_GIVE_WAY_SECONDS)
+    if not database.sqlite:
+        build_indices(database.engine, metadata)
+    return done
 
 
 def _migrate(database: Database, told: Callable[[Step], None]) -> Migration:

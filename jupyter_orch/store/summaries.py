@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from jupyter_orch.domain.model import Job, JobSummary, Run
 from jupyter_orch.domain.states import RunState
+from jupyter_orch.store.engine import Database
 from jupyter_orch.store.rows import instant, run_from
 from jupyter_orch.store.tables import ACTIVE, HELD, in_state, job, run, trigger
 
@@ -17,14 +18,16 @@ def in_last_state(state: str) -> sa.ColumnElement[bool]:
     return job.c.id.in_(sa.select(run.c.job_id).where(in_state(run, *ACTIVE)))
 
 
-def summarise(connection: sa.Connection, jobs: Sequence[Job]) -> list[JobSummary]:
+def summarise(
+    database: Database, connection: sa.Connection, jobs: Sequence[Job]
+) -> list[JobSummary]:
     """The jobs with their last run, active run and next due instant, in the same order.
 
     A skipped row is no run: it shows in the history only.
     """
     ids = [job.id for job in jobs]
     last = _last(connection, ids)
-    active = _active(connection, ids)
+    active = _active(database, connection, ids)
     due = {
         row.job_id: instant(row.next_due)
         for row in connection.execute(
@@ -51,17 +54,19 @@ def _last(connection: sa.Connection, job_ids: Sequence[str]) -> dict[str | None,
     return {row.job_id: run_from(row) for row in rows}
 
 
-def _active(connection: sa.Connection, job_ids: Sequence[str]) -> dict[str | None, Run]:
+def _active(
+    database: Database, connection: sa.Connection, job_ids: Sequence[str]
+) -> dict[str | None, Run]:
     """The run of each job that goes on, else the one that is first in the queue."""
-    order = (sa.case((in_state(run, *HELD), 0), else_=1), run.c.not_before, run.c.id)
-    found: dict[str | None, Run] = {}
-    for job_id in job_ids:  # one short walk down an index each: a job may have a long queue
-        row = connection.execute(
-            sa.select(run)
-            .where(run.c.job_id == job_id, in_state(run, *ACTIVE))
-            .order_by(*order)
-            .limit(1)
-        ).first()
-        if row is not None:
-            found[job_id] = run_from(row)
-    return found
+    of = sa.select(job.c.id).where(job.c.id.in_(job_ids)).subquery("of")
+    each = run.alias("each")
+    # One short walk down an index for each job: it may have a long queue.
+    first = sa.select(each.c.id).where(each.c.job_id == of.c.id).limit(1).correlate(of)
+    held = first.where(in_state(each, *ACTIVE), in_state(each, *HELD)).order_by(each.c.id)
+    turn = (each.c.priority.desc(), each.c.not_before, each.c.id)
+    queued = first.where(in_state(each, RunState.QUEUED)).order_by(*turn)
+    ids = sa.union_all(*(database.for_each(of, run.c.id, keys) for keys in (queued, held)))
+    rows = connection.execute(sa.select(run).where(run.c.id.in_(ids))).all()
+    waiting = {row.job_id: row for row in rows if row.state == RunState.QUEUED}
+    going = {row.job_id: row for row in rows if row.state != RunState.QUEUED}
+    return {job_id: run_from(row) for job_id, row in (waiting | going).items()}

@@ -146,6 +146,10 @@ run = sa.Table(
     sa.Index("ix_run_team", "team_id", "id"),
     sa.Index("ix_run_state", "team_id", "state", "id"),
     sa.Index("ix_run_job", "job_id", "id"),
+    #: For pages with filters: each combination of state and kind has its newest runs in one place.
+    sa.Index("ix_run_team_filter", "team_id", "state", "kind", "id"),
+    sa.Index("ix_run_job_filter", "job_id", "state", "kind", "id"),
+    sa.Index("ix_run_name_filter", "team_id", "job_name_key", "state", "kind", "id"),
     #: Whether anybody still needs a frozen notebook.
     sa.Index("ix_run_notebook", "notebook_sha256"),
 )
@@ -203,8 +207,19 @@ for _name, _columns, _where in (
         run.c.backfill_id.is_not(None),
     ),
     (
+        "ix_run_backfill_filter",
+        (run.c.backfill_id, run.c.state, run.c.kind, run.c.id),
+        run.c.backfill_id.is_not(None),
+    ),
+    (
         "ix_run_interval",
         (run.c.job_id, run.c.trigger_id, run.c.logical_time),
+        run.c.trigger_id.is_not(None),
+    ),
+    #: The same with the state, so that a grid of intervals is read from the index alone.
+    (
+        "ix_run_grid",
+        (run.c.job_id, run.c.trigger_id, run.c.logical_time, run.c.state),
         run.c.trigger_id.is_not(None),
     ),
     ("ix_run_ended", (run.c.ended_at,), run.c.ended_at.is_not(None)),

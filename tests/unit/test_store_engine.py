@@ -173,7 +173,7 @@ def test_a_busy_database_is_waited_for(tmp_path: Path) -> None:
 HOT = [
     (in_state(run, RunState.QUEUED), run.c.not_before, "ix_run_queue"),
     (in_state(run, RunState.FAILED) & (run.c.team_id == "t"), run.c.id, "ix_run_state"),
-    (in_state(run, *ACTIVE) & (run.c.job_id == "j"), run.c.state, "ix_run_active"),
+    (in_state(run, *ACTIVE) & (run.c.job_id == "j"), run.c.state, "(job_id=? AND state=?)"),
 ]
 
 
