@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+
+# pyiceberg imports it when the first table is asked for. While one thread does so, statements that
+# other threads make fail: SQLAlchemy asks the half-imported module what an enum's member is.
+import sqlalchemy.orm
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
     ArgumentError,

@@ -188,3 +188,9 @@ def test_hot_queries_use_the_small_indices(tmp_path: Path, condition, order, ind
         sql = statement.compile(connection.engine, compile_kwargs={"literal_binds": True})
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}").all()
     assert index in str(plan)
+
+
+def test_inv8_no_thread_imports_a_part_of_sqlalchemy_while_others_make_statements() -> None:
+    """What pyiceberg would import in the middle of the work is there from the start."""
+    program = "import sys, jupyter_orch.store.engine; sys.exit('sqlalchemy.orm' not in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
