@@ -47,7 +47,6 @@ def main() -> None:
     given = parser.parse_args()
     air_python = installed(given.cache, "airflow", peers_airflow.REQUIREMENTS)
     js_python = installed(given.cache, "jupyter-scheduler", peers_jupyter_scheduler.REQUIREMENTS)
-    loads = {"begin": load()}
     with ExitStack() as stack:
         folder = given.keep or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="orch-peers-"))
@@ -67,28 +66,27 @@ def main() -> None:
         ) -> AbstractContextManager[Ours]:
             return ours(name, place(f"{name}{noop:d}"), url, roles, notebooks=not noop)
 
+        air.wait_ready()
         # One of ours at a time: pages that two of them share would count half.
-        with our("postgresql", server.new_database(), TWO_PROCESSES, noop=False) as peer:
-            add(figures, idle([peer], given.idle))
         with our("sqlite", "", ONE_PROCESS, noop=False) as peer:
             add(figures, idle([peer, air, theirs], given.idle))
-            loads["idle"] = load()
             add(figures, notebooks(peer, air, theirs, max(2, given.turns // 2)))
-            loads["notebooks"] = load()
             add(figures, {"sqlite": {"memory_after_notebooks_mb": memory(peer.processes)}})
+        with our("postgresql", server.new_database(), TWO_PROCESSES, noop=False) as peer:
+            add(figures, idle([peer], given.idle))
         mine = [
             stack.enter_context(our("sqlite", "", ONE_PROCESS, noop=True)),
             stack.enter_context(our("postgresql", server.new_database(), TWO_PROCESSES, noop=True)),
         ]
         add(figures, triggers(mine, air, theirs, given.turns))
-        loads["triggers"] = load()
         add(figures, due([*mine, air, theirs], given.minutes))
-        loads["due"] = load()
         rates = {"sqlite": noop_rate("", given.runs), "airflow": tried(air.noop_rate)}
         rates["postgresql"] = noop_rate(server.new_database(), given.runs)
-        add(figures, {name: {"noop_per_s": round(rate, 1)} for name, rate in rates.items() if rate})
-        loads["noop"] = load()
-    print(json.dumps(report(figures, loads, air_python, js_python)))
+        add(
+            figures,
+            {name: {"noop_per_s": round(rate, 1)} for name, rate in rates.items() if rate},
+        )
+    print(json.dumps(report(figures, air_python, js_python)))
     show(figures)
 
 
@@ -164,7 +162,8 @@ def tried(ask: Callable[[], T]) -> T | None:
 
 
 def add(figures: dict[str, dict[str, Any]], more: Mapping[str, Mapping[str, Any]]) -> None:
-    """Puts new figures beside those that are there."""
+    """Puts new figures beside those that are there, and says how things stand."""
+    print(f"load {load()}: {json.dumps(more)}", file=sys.stderr, flush=True)
     for name, values in more.items():
         figures.setdefault(name, {}).update(values)
 
@@ -174,14 +173,12 @@ def load() -> float:
     return round(os.getloadavg()[0], 1)
 
 
-def report(
-    figures: Mapping[str, Any], loads: Mapping[str, float], air_python: Path, js_python: Path
-) -> dict[str, Any]:
+def report(figures: Mapping[str, Any], air_python: Path, js_python: Path) -> dict[str, Any]:
     """Everything, with machine, load and versions."""
     return {
         "benchmark": "peers",
         "cores": os.cpu_count(),
-        "load": loads,
+        "load": load(),
         "python": platform.python_version(),
         "versions": {
             "jupyter-orch": version("jupyter-orch"),

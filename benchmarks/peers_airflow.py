@@ -44,7 +44,11 @@ class Airflow:
         self._token = ""
         self._database = psycopg.connect(dsn, autocommit=True)
 
-    def ready(self) -> bool:
+    def wait_ready(self) -> None:
+        """Returns when it can run things."""
+        wait_for(self._ready, seconds=START_SECONDS, pause=1.0, log=self.log)
+
+    def _ready(self) -> bool:
         """Whether it knows all DAGs and its scheduler lives."""
         self._token = "Bearer " + call("GET", f"{self._url}/auth/token")["access_token"]
         known = {each["dag_id"] for each in self._api("GET", "dags")["dags"]}
@@ -118,7 +122,10 @@ class Airflow:
 
 @contextmanager
 def airflow(python: Path, folder: Path, url: str) -> Iterator[Airflow]:
-    """Started in this folder, on this empty PostgreSQL database; stopped afterwards."""
+    """Started in this folder, on this empty PostgreSQL database; stopped afterwards.
+
+    It takes a while until it is of use: `wait_ready`.
+    """
     marks = Marks(folder / "marks")
     (folder / "notebook.ipynb").write_text(marks.notebook)
     port = free_port()
@@ -153,5 +160,4 @@ def airflow(python: Path, folder: Path, url: str) -> Iterator[Airflow]:
             log = folder / f"{name}.log"
             started = process([*program, name], log=log, env=env, cwd=folder)
             peer.processes.append(stack.enter_context(started))
-        wait_for(peer.ready, seconds=START_SECONDS, pause=1.0, log=folder / "api-server.log")
         yield peer

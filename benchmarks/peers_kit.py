@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 import psutil
 
 T = TypeVar("T")
-START_SECONDS = 240.0  # until a process of a peer answers, on a busy machine
+START_SECONDS = 900.0  # until a process of a peer answers, on a busy machine
 STOP_SECONDS = 15.0  # until one that was asked to end is killed
 INSTALL_SECONDS = 1800
 _MEGABYTE = 1_000_000
