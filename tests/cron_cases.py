@@ -58,7 +58,7 @@ def random_case(rng: random.Random) -> Case:
     zone = rng.choice(ODD_ZONES if rng.random() < 0.5 else ZONES)
     at = FIRST + timedelta(seconds=rng.randrange(int((LAST - FIRST).total_seconds())))
     if rng.random() < 0.5:
-        at = _before_a_change(at, ZoneInfo(zone)) + timedelta(minutes=rng.randrange(36 * 60))
+        at = before_a_change(at, ZoneInfo(zone)) + timedelta(minutes=rng.randrange(36 * 60))
     if rng.random() < 0.3:
         at = at.replace(second=0)
     elif rng.random() < 0.5:
@@ -81,7 +81,7 @@ def _limits(rng: random.Random, at: datetime) -> dict[str, object]:
     return limits
 
 
-def _before_a_change(at: datetime, zone: ZoneInfo) -> datetime:
+def before_a_change(at: datetime, zone: ZoneInfo) -> datetime:
     """A day before the next change of clocks within 400 days, or `at` itself."""
     offset = at.astimezone(zone).utcoffset()
     for day in range(1, 401):
