@@ -57,9 +57,9 @@ class Call:
         Raises:
             BadInput: It is something else.
         """
-        value = self.one(name)
-        if value is None:
+        if name not in self.query:
             return None
+        value = self.query[name][-1]
         try:
             return datetime.fromisoformat(value)
         except ValueError:

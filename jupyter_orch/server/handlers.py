@@ -190,6 +190,9 @@ def _json(body: bytes) -> Any:
     if not body.strip():
         return None
     try:
-        return json.loads(body)
+        value = json.loads(body)
     except (ValueError, RecursionError):
         raise BadInput("The body of the request is not JSON.") from None
+    if value is None:
+        raise BadInput("The body of the request is null; leave it out, or send an object.")
+    return value

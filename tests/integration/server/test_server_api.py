@@ -222,6 +222,17 @@ def test_a_verb_that_there_is_not_names_those_that_there_are(http) -> None:
     assert refused.headers["Content-Type"] == "application/problem+json"
 
 
+def test_inv9_an_empty_time_and_a_body_that_is_null_are_refused(http, spec) -> None:
+    """Neither is the same as leaving it out."""
+    http.post(f"{BASE}/jobs", json=spec).raise_for_status()
+    job = f"{BASE}/jobs/{spec['name']}"
+    empty = http.get(f"{job}/interval?interval_start=")
+    assert (empty.status_code, empty.json()["field"]) == (422, "interval_start")
+    null = http.post(f"{job}:run", content=b"null")
+    assert (null.status_code, null.json()["code"]) == (422, "bad_input")
+    assert http.post(f"{job}:run").status_code == 201
+
+
 @pytest.mark.parametrize("wait", ["-1", "61", "soon"])
 def test_inv9_a_wait_out_of_range_is_refused(http, wait) -> None:
     """With the name of the argument."""
