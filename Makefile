@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-BENCHMARKS := retention takeover cron_oracle fast_motion
+BENCHMARKS := retention takeover cron_oracle fast_motion due_at_once history
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 help: ## this list

@@ -168,6 +168,7 @@ def jobs_and_more(ask: Asker, history: History) -> Iterator[Case]:
     yield case("/jobs", "running", state="running", limit="100")
     yield case("/jobs", "after the last", cursor=last_name)
     yield case("/jobs/{job}", key=busiest.id)
+    yield case("/jobs/{job}/interval", key=busiest.id)
     yield case("/jobs/{job}/schema", key=busiest.spec.name)
     yield case("/pools")
     yield case("/pools/{pool}", key="etl")
