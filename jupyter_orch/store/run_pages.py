@@ -48,11 +48,14 @@ class RunPages:
         search: str,
     ) -> None:
         self._database = database
-        self._rest: _Prefix = {"team_id": team}
+        self._team = team
+        self._rest: _Prefix = {}
         if job_id is not None:
             self._rest["job_id"] = job_id
         if backfill_id is not None:
             self._rest["backfill_id"] = backfill_id
+        if search or not self._rest:  # a job or a backfill belongs to one team
+            self._rest["team_id"] = team
         self._kind, self._states, self._search = kind, states, search
 
     def page(
@@ -63,7 +66,12 @@ class RunPages:
         filtered = self._search or self._states or self._kind
         ids = self._from_groups(before, limit + 1) if filtered else self._all(before, limit + 1)
         newest = ids.order_by(sa.desc("id")).limit(limit + 1).subquery("newest")
-        statement = sa.select(run).join(newest, newest.c.id == run.c.id).order_by(run.c.id.desc())
+        statement = (
+            sa.select(run)
+            .join(newest, newest.c.id == run.c.id)
+            .where(run.c.team_id == self._team)
+            .order_by(run.c.id.desc())
+        )
         rows = connection.execute(statement).all()
         if len(rows) <= limit:
             return rows, None
@@ -77,9 +85,7 @@ class RunPages:
         prefix = self._rest
         if self._search:
             names = ["job_name_key", *names]
-            prefix = {"team_id": prefix["team_id"]}
-        elif len(prefix) > 1:  # a job or a backfill belongs to one team
-            prefix = {name: value for name, value in prefix.items() if name != "team_id"}
+            prefix = {"team_id": self._team}
         wanted = self._wanted(_combinations(prefix, names), names)
         each = run.alias("each")
         same = [each.c[name] == wanted.c[name] for name in names]
