@@ -91,6 +91,7 @@ class ClaimingJobStore(BaseJobStore):  # type: ignore[misc]
         self._faults: dict[JobId, Exception] = {}
         self._fault: Exception | None = None
         self._limit = BATCH
+        self._taken = 0
         self._full = False
         self._closed = False
         self._began = self._burst_began = 0.0  # on the monotonic clock
@@ -111,22 +112,25 @@ class ClaimingJobStore(BaseJobStore):  # type: ignore[misc]
             self.wake = opened.__enter__()
             self._open = opened
             self._ahead = datetime.now(UTC) - self.wake.now
-            self._full = len(self.wake.due) == self._limit
+            self._taken = len(self.wake.due)
+            self._full = self._taken == self._limit
             return self._plan_all(self.wake, now)
         except Exception as error:  # noqa: BLE001 - the timer's thread never dies
             self._spoil(error)
             return []
 
     def _begin(self) -> None:
-        self._began = time.monotonic()
+        self._began, self._taken = time.monotonic(), 0
         if not self._full or self._began - self._burst_began > BURST:
             self._burst_began = self._began
             self.frozen.clear()
 
     def _pace(self) -> None:
         """Takes less at a time while that takes long: slow disks must not stop the schedule."""
-        slow = time.monotonic() - self._began > LONG
-        self._limit = max(1, self._limit // 2) if slow else min(BATCH, self._limit * 2)
+        if time.monotonic() - self._began <= LONG:
+            self._limit = min(BATCH, self._limit * 2)
+        elif self._taken:  # half of that, not of what it might have been: one step has to help
+            self._limit = max(1, self._taken // 2)
 
     def _plan_all(self, wake: WakeUp, now: datetime) -> list[_DueJob]:
         jobs = []

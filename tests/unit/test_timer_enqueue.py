@@ -148,6 +148,18 @@ def test_a_wake_up_that_takes_long_takes_less_the_next_time(wakes: Wakes, monkey
     assert made == [4, 2, 1, 2]
 
 
+def test_a_few_that_take_long_are_taken_in_halves_at_once(wakes: Wakes, monkeypatch) -> None:
+    """The step down is from what was taken, however much there might have been."""
+    monkeypatch.setattr(claiming, "LONG", -1)
+    for _ in range(2):
+        now = wakes.store.now()
+        for _ in range(4):
+            add_job(wakes.store, spec_of("", every(3600)), due=now)
+        before = len(wakes.rows())
+        wakes.once()
+    assert len(wakes.rows()) - before == 2
+
+
 def test_those_who_are_due_together_read_their_notebook_once(wakes: Wakes, monkeypatch) -> None:
     """Over all transactions of the burst; whoever is due later reads it again."""
     monkeypatch.setattr(wakes.claiming, "_limit", 2)
