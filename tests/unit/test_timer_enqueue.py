@@ -103,7 +103,7 @@ def test_a_schema_is_asked_for_only_when_something_is_to_be_rendered(wakes: Wake
     wakes.once(schema_of=schema_of)
     assert asked == []
     job = add_job(wakes.store, spec_of("dynamic", backlog, catch_up="all"), due=due)
-    gone = add_job(wakes.store, spec_of("gone", backlog, description="gone"), due=due)
+    gone = add_job(wakes.store, spec_of("gone", backlog, notebook="/gone.ipynb"), due=due)
     sha_of = lambda job: "cd" * 32 if job.id == gone.id else SHA  # noqa: E731
     wakes.once(freeze=sha_of, schema_of=schema_of)
     assert sorted(asked) == sorted([SHA, "cd" * 32])
