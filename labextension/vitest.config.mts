@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['test/**/*.spec.{ts,tsx}'],
     setupFiles: ['test/setup.ts'],
     environment: 'jsdom',
+    // A busy machine types slowly.
+    testTimeout: 60_000,
     // Words depend on the zone only where a test names one.
     env: { TZ: 'UTC' }
   }

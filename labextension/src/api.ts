@@ -94,6 +94,11 @@ function query(values: Record<string, unknown>): string {
 
 const part = encodeURIComponent;
 
+/** What a pool was when somebody saw it, as its entity tag says it. */
+function tagOf(pool: T.IPool): Record<string, string> {
+  return { 'If-Match': `"${pool.slots ?? 'none'}"` };
+}
+
 /** Ids of snapshots are compared and shown, never computed with. */
 function asText(version: T.ITableVersion): T.ITableVersion {
   return { ...version, snapshot_id: String(version.snapshot_id) };
@@ -151,8 +156,66 @@ export class Api {
   interval = (id: string, wanted: T.IRunWanted): Promise<T.IJobInterval> =>
     this.get(`jobs/${part(id)}/interval${query({ ...wanted })}`);
 
+  schema = (id: string): Promise<T.IParametersSchema> =>
+    this.get(`jobs/${part(id)}/schema`);
+
+  planBackfill = (asked: T.IBackfillRequest): Promise<T.IBackfillPlan> =>
+    this.post('backfills:plan', asked);
+  createBackfill = (
+    asked: T.IBackfillRequest,
+    key: string
+  ): Promise<T.IBackfill> => this.post('backfills', asked, key);
+  backfills = (filter: {
+    job: string;
+    cursor?: string | null;
+    limit?: number;
+  }): Promise<T.IPage<T.IBackfill>> => this.get(`backfills${query(filter)}`);
+  cancelBackfill = (id: string): Promise<T.IBackfill> =>
+    this.post(`backfills/${part(id)}:cancel`, {});
+
+  /** All of them: there are few, and who chooses one wants to see them. */
+  pools = async (): Promise<T.IPool[]> => {
+    const all: T.IPool[] = [];
+    let cursor: string | null = null;
+    do {
+      const path: string = `pools${query({ cursor })}`;
+      const page: T.IPage<T.IPool> = await this.get(path);
+      all.push(...page.items);
+      cursor = page.next_cursor;
+    } while (cursor);
+    return all;
+  };
+  /** Makes a pool, or changes `seen` unless somebody else did meanwhile. */
+  setPool = async (
+    name: string,
+    slots: number | null,
+    seen?: T.IPool
+  ): Promise<T.IPool> => {
+    const body = writeExact({ slots });
+    const guard = seen && tagOf(seen);
+    const answer = await this.request(
+      'PUT',
+      `pools/${part(name)}`,
+      body,
+      guard
+    );
+    return parseExact(answer.text) as T.IPool;
+  };
+  deletePool = (seen: T.IPool): Promise<void> =>
+    this.request(
+      'DELETE',
+      `pools/${part(seen.name)}`,
+      undefined,
+      tagOf(seen)
+    ).then(() => undefined);
+  channels = (): Promise<T.IChannels> => this.get('channels');
+  /** Sends a message to an address or to `channel:<name>`, and waits for it to go. */
+  testChannel = (target: string): Promise<void> =>
+    this.post('channels:test', { target });
+
   runs = (filter: {
     job?: string;
+    backfill?: string;
     state?: T.RunState[];
     search?: string;
     cursor?: string | null;

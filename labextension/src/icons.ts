@@ -26,3 +26,8 @@ export const tableIcon = icon(
   'table',
   'M4 4h16v16H4V4Zm2 5v3h5V9H6Zm7 0v3h5V9h-5Zm-7 5v4h5v-4H6Zm7 0v4h5v-4h-5Z'
 );
+/** Slots, some of them taken. */
+export const poolIcon = icon(
+  'pool',
+  'M4 4h7v7H4V4Zm9 0h7v7h-7V4Zm2 2v3h3V6h-3ZM4 13h7v7H4v-7Zm2 2v3h3v-3H6Zm7-2h7v7h-7v-7Zm2 2v3h3v-3h-3Z'
+);

@@ -10,6 +10,7 @@ import {
 import { ApiError } from './api';
 import { useOrch } from './components/context';
 import type {
+  IBackfillRequest,
   IChange,
   IJobSummary,
   IPage,
@@ -28,6 +29,7 @@ const WATCH = 2_000;
 /** Jobs and runs of a page. */
 const JOBS = 100;
 export const RUNS = 50;
+const BACKFILLS = 20;
 
 export interface IJobFilter {
   search?: string;
@@ -37,6 +39,7 @@ export interface IJobFilter {
 
 export interface IRunsFilter {
   job?: string;
+  backfill?: string;
   state?: RunState[];
   /** A part of the job's name. */
   search?: string;
@@ -59,18 +62,25 @@ export const keys = {
     [
       'runs',
       filter.job ?? '',
+      filter.backfill ?? '',
       filter.search ?? '',
       ...(filter.state ?? [])
     ] as const,
   run: (id: string) => ['run', id] as const,
   runPart: (id: string, part: 'notebook' | 'log', attempt: number) =>
     ['run', id, part, attempt] as const,
+  backfills: (job: string) => ['backfills', job] as const,
+  // As text: a key may hold no `bigint`.
+  backfillPlan: (asked: IBackfillRequest) =>
+    ['plan', asked.job, writeExact(asked)] as const,
+  schema: (job: string) => ['schema', job] as const,
+  pools: () => ['pools'] as const,
+  channels: () => ['channels'] as const,
   tables: () => ['tables'] as const,
   versions: (table: string) => ['table', table, 'versions'] as const,
   preview: (table: string, version: string) =>
     ['table', table, 'preview', version] as const,
   inspect: (path: string) => ['inspect', path] as const,
-  // As text: a key may hold no `bigint`.
   fires: (trigger: ITrigger) =>
     ['fires', trigger.id, writeExact(trigger)] as const
 };
@@ -81,12 +91,16 @@ export function staleAfter(change: Pick<IChange, 'kind' | 'key'>): string[][] {
     case 'job':
       return [['jobs'], ['job', change.key], ['status']];
     case 'run':
-      return [['jobs'], ['job'], ['runs'], ['run', change.key], ['status']];
+      return [
+        ...[['jobs'], ['job'], ['runs'], ['run', change.key], ['status']],
+        ...[['backfills'], ['pools']]
+      ];
     case 'table':
       return [['tables'], ['table', change.key]];
     case 'backfill':
+      return [['backfills']];
     case 'pool':
-      return []; // no page shows them; their runs tell of themselves
+      return [['pools']];
     default:
       return [[]];
   }
@@ -219,6 +233,70 @@ export function useNewestRuns(filter: IRunsFilter) {
     }),
     queryKey
   );
+}
+
+/** The parameters of a job's next run, with its own values as defaults. */
+export function useSchema(job: string) {
+  const { api } = useOrch();
+  const queryKey = keys.schema(job);
+  return useStoppable(
+    useQuery({
+      queryKey,
+      queryFn: () => api.schema(job),
+      gcTime: 0,
+      refetchInterval: false,
+      refetchOnWindowFocus: false
+    }),
+    queryKey
+  );
+}
+
+/** What a backfill would do; null asks nothing. */
+export function useBackfillPlan(asked: IBackfillRequest | null) {
+  const { api } = useOrch();
+  const queryKey = asked ? keys.backfillPlan(asked) : (['plan'] as const);
+  return useStoppable(
+    useQuery({
+      queryKey,
+      queryFn: () => api.planBackfill(asked!),
+      enabled: asked !== null,
+      retry: false,
+      refetchInterval: false,
+      placeholderData: keepPreviousData
+    }),
+    queryKey
+  );
+}
+
+/** The backfills of a job, newest first. */
+export function useBackfills(job: string) {
+  const { api } = useOrch();
+  const queryKey = keys.backfills(job);
+  return useStoppable(
+    useInfiniteQuery({
+      queryKey,
+      queryFn: ({ pageParam }) =>
+        api.backfills({ job, cursor: pageParam, limit: BACKFILLS }),
+      initialPageParam: null as string | null,
+      getNextPageParam: page => page.next_cursor
+    }),
+    queryKey
+  );
+}
+
+export function usePools(enabled = true) {
+  const { api } = useOrch();
+  const queryKey = keys.pools();
+  return useStoppable(
+    useQuery({ queryKey, queryFn: api.pools, enabled }),
+    queryKey
+  );
+}
+
+export function useChannels() {
+  const { api } = useOrch();
+  const queryKey = keys.channels();
+  return useStoppable(useQuery({ queryKey, queryFn: api.channels }), queryKey);
 }
 
 export function useRun(id: string, enabled = true) {

@@ -17,6 +17,9 @@ export type RunState =
 /** Which runs a list shows; the empty one shows all. */
 export type RunFilter = '' | 'active' | Exclude<RunState, 'publishing'>;
 
+export type CalendarUnit = 'day' | 'week' | 'month' | 'year';
+export type Weekday = 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun';
+
 export interface ITrigger {
   id: string;
   kind: 'cron' | 'interval' | 'calendar' | 'once';
@@ -25,19 +28,44 @@ export interface ITrigger {
   every_seconds?: number | null;
   anchor?: string | null;
   calendar_every?: number | null;
-  calendar_unit?: 'day' | 'week' | 'month' | 'year' | null;
+  calendar_unit?: CalendarUnit | null;
   at?: string | null;
+  start?: string | null;
+  end?: string | null;
+  jitter_seconds?: number;
+  exclude_dates?: string[];
+  exclude_weekdays?: Weekday[];
   parameters?: Values;
 }
+
+export type FailureClass =
+  'user_error' | 'timeout' | 'lost_worker' | 'platform';
 
 export interface IPolicies {
   retries: number;
   retry_delay_seconds: number;
+  retry_backoff: number;
+  retry_max_delay_seconds: number;
+  retry_on: FailureClass[];
   timeout_seconds: number | null;
   cell_timeout_seconds: number | null;
+  queue_timeout_seconds: number | null;
   catch_up: 'none' | 'latest' | 'all';
   max_catch_up: number;
+  max_staleness_seconds: number | null;
   overlap: 'queue' | 'skip' | 'cancel_running' | 'parallel' | 'latest_only';
+  max_parallel: number | null;
+  pool: string;
+  priority: number;
+  late_after_seconds: number | null;
+}
+
+export type NoticeKind = 'failed' | 'recovered' | 'late';
+
+export interface INotification {
+  on: NoticeKind[];
+  email: string[];
+  channels: string[];
 }
 
 export interface IJobSpec {
@@ -48,6 +76,7 @@ export interface IJobSpec {
   parameters: Values;
   triggers: ITrigger[];
   policies: IPolicies;
+  notifications: INotification[];
   description: string;
 }
 
@@ -108,6 +137,79 @@ export interface IAttempt {
   state: RunState | null;
   reason: string | null;
   error: IRunError | null;
+}
+
+/** Named slots that limit how many runs go on at a time. */
+export interface IPool {
+  name: string;
+  /** Null for no limit. */
+  slots: number | null;
+  used: number;
+  queued: number;
+}
+
+/** Whom jobs may tell. */
+export interface IChannels {
+  channels: string[];
+  /** Whether e-mail is sent. */
+  email: boolean;
+}
+
+export type BackfillOnly = 'missing' | 'missing_or_failed' | 'all';
+
+/** What a person asks of a backfill. */
+export interface IBackfillRequest {
+  job: string;
+  /** Due instants from `first` to `last`, both included. */
+  first: string;
+  last: string;
+  trigger: string;
+  only: BackfillOnly;
+  newest_first: boolean;
+  concurrency: number;
+  priority: number;
+  parameters: Values;
+  latest_notebook: boolean;
+  confirm: boolean;
+}
+
+export type Standing = 'missing' | 'failed' | 'done' | 'running';
+
+export interface IBackfillPlan {
+  trigger: string;
+  first: string;
+  last: string;
+  intervals: number;
+  missing: number;
+  failed: number;
+  done: number;
+  running: number;
+  runs: number;
+  next: { at: string; interval_start: string | null; standing: Standing }[];
+  future_left_out: boolean;
+  needs_confirm: boolean;
+}
+
+export interface IBackfill {
+  id: string;
+  job_id: string;
+  job_name: string;
+  trigger: ITrigger;
+  first: string;
+  last: string;
+  only: BackfillOnly;
+  newest_first: boolean;
+  concurrency: number;
+  priority: number;
+  parameters: Values;
+  state: 'running' | 'succeeded' | 'failed' | 'cancelled';
+  error: string | null;
+  planned: number;
+  cursor: string | null;
+  counts: { [state in RunState]?: number };
+  created_by: string;
+  created_at: string;
+  ended_at: string | null;
 }
 
 export interface IJobSummary {
@@ -199,6 +301,8 @@ export interface IFire {
 
 export interface IFires {
   fires: IFire[];
+  /** The trigger in words. */
+  description: string;
 }
 
 /** What a run by hand is asked for; what is absent the server chooses. */
@@ -276,5 +380,6 @@ export const Commands = {
   scheduleFile: `${NAMESPACE}:schedule-file`,
   open: `${NAMESPACE}:open`,
   openTables: `${NAMESPACE}:open-tables`,
-  openRuns: `${NAMESPACE}:open-runs`
+  openRuns: `${NAMESPACE}:open-runs`,
+  openPools: `${NAMESPACE}:open-pools`
 } as const;

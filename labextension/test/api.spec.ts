@@ -116,3 +116,32 @@ test('an error says what to do about it', () => {
   expect(sentence(errorOf(503, body))).toBe('It is busy. Wait a little.');
   expect(sentence(new Error('lost'))).toBe('lost');
 });
+
+test('a pool is changed as it was seen, and made as it is named', async () => {
+  const { api, sent } = answering(200, '{"name": "a/b", "slots": 3}');
+  const seen = { name: 'a/b', slots: null, used: 0, queued: 0 };
+  await api.setPool('a/b', 3);
+  await api.setPool('a/b', 3, seen);
+  await api.deletePool({ ...seen, slots: 3 });
+  expect(sent.map(({ path }) => path)).toEqual(Array(3).fill('pools/a%2Fb'));
+  const guards = sent.map(({ init }) =>
+    new Headers(init.headers).get('If-Match')
+  );
+  expect(guards).toEqual([null, '"none"', '"3"']);
+});
+
+test('pools are read page by page to the end', async () => {
+  const pages = [
+    { items: [{ name: 'a' }], next_cursor: 'a' },
+    { items: [{ name: 'b' }], next_cursor: null }
+  ];
+  const asked: string[] = [];
+  const api = new Api(path => {
+    asked.push(path);
+    return Promise.resolve(
+      new Response(JSON.stringify(pages[asked.length - 1]))
+    );
+  });
+  expect((await api.pools()).map(({ name }) => name)).toEqual(['a', 'b']);
+  expect(asked).toEqual(['pools', 'pools?cursor=a']);
+});

@@ -1,9 +1,10 @@
-import { act, screen, waitFor } from '@testing-library/react';
+import { act, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import * as React from 'react';
 import { expect, test } from 'vitest';
 
 import { RerunForm } from '../src/components/RerunForm';
+import { POLICIES } from '../src/logic/policies';
 import { CreateForm, EditForm } from '../src/components/ScheduleForm';
 import type { IRunDetail } from '../src/tokens';
 import { Answer, stage } from './kit';
@@ -26,7 +27,7 @@ function notebook(properties: object): Answer {
 }
 
 const SHARE = { share: { type: 'number', default: 0.5 } };
-const FIRES: Answer = [200, { fires: [] }];
+const FIRES: Answer = [200, { fires: [], description: '' }];
 
 /** The form on a notebook; `answers` win over a server that takes everything. */
 function create(answers: Record<string, () => Answer> = {}) {
@@ -163,7 +164,7 @@ test('half a time is marked, and is not midnight', async () => {
 });
 
 test('an untouched integer of any length is saved with every digit', async () => {
-  const job = `{"job":{"id":"j","version":1,"spec":{"name":"f","notebook":"/n/f.ipynb","source":"tracking","kernel":null,"parameters":{"since":${BIG}},"triggers":[],"policies":{},"description":""}}}`;
+  const job = `{"job":{"id":"j","version":1,"spec":{"name":"f","notebook":"/n/f.ipynb","source":"tracking","kernel":null,"parameters":{"since":${BIG}},"triggers":[],"policies":${JSON.stringify(POLICIES)},"notifications":[],"description":""}}}`;
   const { sent, show } = stage({
     'GET jobs/j': () => [200, job],
     'POST notebooks:inspect': () =>
@@ -180,7 +181,32 @@ test('an untouched integer of any length is saved with every digit', async () =>
   });
 });
 
-test('an edit keeps what the form has no controls for', async () => {
+/** The edit of a job with these triggers. */
+function edit(triggers: object[], more: object = {}) {
+  const spec = {
+    ...{ name: 'f', notebook: '/n/f.ipynb', source: 'tracking', kernel: null },
+    ...{ parameters: {}, triggers, policies: POLICIES, notifications: [] },
+    ...{ description: '', ...more }
+  };
+  const lab = stage({
+    'GET jobs/j': () => [200, { job: { id: 'j', version: 1, spec } }],
+    'POST notebooks:inspect': () => notebook(SHARE),
+    'POST triggers:preview': () => FIRES,
+    'PUT jobs/j': () => [200, { spec: { name: 'f' } }]
+  });
+  lab.show(<EditForm job="j" />);
+  const saved = async () => {
+    await userEvent.click(screen.getByRole('button', { name: 'Save' }));
+    return waitFor(() => {
+      const put = lab.sent.find(({ what }) => what === 'PUT jobs/j');
+      expect(put).toBeTruthy();
+      return JSON.parse(put!.body);
+    });
+  };
+  return { ...lab, saved };
+}
+
+test('an edit keeps what nobody touched', async () => {
   const triggers = [
     {
       id: 'm',
@@ -189,40 +215,103 @@ test('an edit keeps what the form has no controls for', async () => {
       calendar_unit: 'month',
       anchor: '2026-11-30T06:00:00Z',
       time_zone: 'UTC',
+      start: '2026-12-01T00:00:00Z',
       exclude_weekdays: ['sat'],
-      parameters: {}
+      parameters: { share: 0.25 }
     }
   ];
-  const policies = { retries: 1, overlap: 'latest_only', pool: 'trino' };
+  const policies = { ...POLICIES, retries: 1, overlap: 'latest_only' };
   const notifications = [{ on: ['failed'], email: ['a@b.example'] }];
-  const spec = {
-    ...{ name: 'f', notebook: '/n/f.ipynb', source: 'tracking', kernel: null },
-    ...{ parameters: {}, triggers, policies, notifications, description: '' }
-  };
-  const { sent, show } = stage({
-    'GET jobs/j': () => [200, { job: { id: 'j', version: 1, spec } }],
-    'POST notebooks:inspect': () => notebook(SHARE),
-    'POST triggers:preview': () => FIRES,
-    'PUT jobs/j': () => [200, { spec: { name: 'g' } }]
+  const { saved } = edit(triggers, { policies, notifications });
+  await userEvent.type(await screen.findByLabelText('Name'), 'g');
+  expect(screen.getByLabelText<HTMLInputElement>('First run').value).toBe(
+    '2026-11-30T06:00'
+  );
+  expect(await saved()).toMatchObject({
+    name: 'fg',
+    triggers,
+    policies,
+    notifications
   });
-  show(<EditForm job="j" />);
-  expect(await screen.findByText(/every 2 months/)).toBeTruthy();
-  expect(screen.queryByLabelText('Cron expression')).toBeNull();
-  expect(
-    screen.getByLabelText<HTMLSelectElement>('When the run before still runs')
-      .value
-  ).toBe('latest_only');
-  await userEvent.type(screen.getByLabelText('Name'), 'g');
-  await userEvent.click(screen.getByRole('button', { name: 'Save' }));
-  await waitFor(() => {
-    const put = sent.find(({ what }) => what === 'PUT jobs/j');
-    expect(JSON.parse(put?.body ?? '{}')).toMatchObject({
-      name: 'fg',
-      triggers,
-      policies,
-      notifications
-    });
+});
+
+const DAILY = { id: 'a', kind: 'cron', cron: '0 6 * * *', time_zone: 'UTC' };
+const NOON = { id: 'b', kind: 'cron', cron: '0 12 * * *', time_zone: 'UTC' };
+
+test('several times are lines that open, and each has values of its own', async () => {
+  const { saved } = edit([DAILY, NOON]);
+  await screen.findByText(/every day at 06:00/);
+  expect(screen.queryByLabelText('When')).toBeNull();
+  await userEvent.click(screen.getByText(/every day at 12:00/));
+  await userEvent.click(await screen.findByText('More'));
+  await userEvent.click(screen.getByLabelText('Su'));
+  const date = screen.getByLabelText('Not on these dates');
+  await userEvent.type(date, '2026-12-25');
+  await userEvent.click(screen.getByRole('button', { name: 'Add' }));
+  await userEvent.selectOptions(
+    screen.getByLabelText('Set a parameter'),
+    'share'
+  );
+  const own = within(screen.getByRole('group', { name: 'Own parameters' }));
+  await userEvent.clear(own.getByLabelText('share'));
+  await userEvent.type(own.getByLabelText('share'), '0.75');
+  await userEvent.type(
+    screen.getByLabelText('Begin up to so much later'),
+    '90'
+  );
+  expect((await saved()).triggers).toMatchObject([
+    DAILY,
+    {
+      ...NOON,
+      exclude_weekdays: ['sun'],
+      exclude_dates: ['2026-12-25'],
+      jitter_seconds: 90,
+      parameters: { share: 0.75 }
+    }
+  ]);
+});
+
+test('a time that was added is open and has the focus; one that is removed is gone', async () => {
+  const { saved } = edit([DAILY]);
+  await userEvent.click(
+    await screen.findByRole('button', { name: '+ another time' })
+  );
+  const when = screen.getByLabelText('When');
+  expect(document.activeElement).toBe(when);
+  await userEvent.selectOptions(when, 'Once');
+  await userEvent.click(screen.getByText(/every day at 06:00/));
+  await userEvent.click(
+    screen.getAllByRole('button', { name: 'Remove this time' })[0]
+  );
+  expect((await saved()).triggers).toMatchObject([{ id: 't2', kind: 'once' }]);
+});
+
+test('what stands on the clock stays when the zone changes', async () => {
+  const once = { id: 'o', kind: 'once', time_zone: 'UTC' };
+  const { saved } = edit([{ ...once, at: '2030-07-01T06:00:00Z' }]);
+  const zone = await screen.findByLabelText('Time zone');
+  await userEvent.clear(zone);
+  await userEvent.type(zone, 'Europe/Berlin');
+  expect(screen.getByLabelText<HTMLInputElement>('On').value).toBe(
+    '2030-07-01T06:00'
+  );
+  expect((await saved()).triggers[0].at).toBe('2030-07-01T04:00:00Z');
+});
+
+test('a fault of a time that is closed opens it', async () => {
+  create({
+    'POST jobs': () => [
+      422,
+      { title: 'It is no date.', field: 'triggers.0.exclude_dates.1' }
+    ]
   });
+  await userEvent.click(
+    await screen.findByRole('button', { name: '+ another time' })
+  );
+  await userEvent.click(save());
+  const said = await screen.findByText('It is no date.');
+  expect(said.closest('.jp-orch-fold')).toBeTruthy();
+  expect(save().disabled).toBe(true);
 });
 
 test('a rerun sends what was changed, and takes the latest notebook’s parameters', async () => {

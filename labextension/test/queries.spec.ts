@@ -13,6 +13,8 @@ test('a change makes exactly the answers stale that show it', async () => {
     runs: keys.runs({ job: 'j1' }),
     versions: keys.versions('a.b'),
     tables: keys.tables(),
+    backfills: keys.backfills('j1'),
+    pools: keys.pools(),
     status: keys.status()
   };
   const staleOf = async (
@@ -34,11 +36,13 @@ test('a change makes exactly the answers stale that show it', async () => {
     'run',
     'log',
     'runs',
+    'backfills',
+    'pools',
     'status'
   ]);
   expect(await staleOf('table', 'a.b')).toEqual(['versions', 'tables']);
   expect(await staleOf('job', 'j1')).toEqual(['jobs', 'job', 'status']);
-  expect(await staleOf('backfill', 'b1')).toEqual([]);
-  expect(await staleOf('pool', 'trino')).toEqual([]);
+  expect(await staleOf('backfill', 'b1')).toEqual(['backfills']);
+  expect(await staleOf('pool', 'trino')).toEqual(['pools']);
   expect(await staleOf('service', 'up')).toEqual(Object.keys(all));
 });

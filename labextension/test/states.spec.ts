@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 
+import { POLICIES } from '../src/logic/policies';
 import {
   complaint,
   GLYPHS,
@@ -62,13 +63,16 @@ test('a job that stopped firing is failing', () => {
   expect(isFailing(summary({ last_run: run({}) }))).toBe(false);
 });
 
-test('a queued run is late a minute after its time', () => {
-  const queued = run({ state: 'queued' });
-  expect(isLate(queued, new Date(NOW.getTime() + 59_000))).toBe(false);
-  expect(isLate(queued, new Date(NOW.getTime() + 61_000))).toBe(true);
-  expect(
-    isLate(run({ state: 'running' }), new Date(NOW.getTime() + 61_000))
-  ).toBe(false);
+test('a run is late by the tolerance of its job, until its first attempt', () => {
+  const policies = { ...POLICIES, late_after_seconds: 60 };
+  const logical_time = NOW.toISOString();
+  const queued = run({ state: 'queued', attempt: 0, logical_time, policies });
+  const later = new Date(NOW.getTime() + 61_000);
+  expect(isLate(queued, NOW)).toBe(false);
+  expect(isLate(queued, later)).toBe(true);
+  expect(isLate({ ...queued, policies: POLICIES }, later)).toBe(false);
+  expect(isLate({ ...queued, attempt: 1 }, later)).toBe(false);
+  expect(isLate({ ...queued, state: 'running' }, later)).toBe(false);
 });
 
 test('a complaint names the cell as people count, from one', () => {

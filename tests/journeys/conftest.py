@@ -10,14 +10,18 @@ from typing import Any
 import httpx
 import pytest
 from journeys.stage import Stage, browser, until
-from playwright.sync_api import Browser, Page, ViewportSize
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 HERE = Path(__file__).parent
 SCREENSHOTS = Path(os.environ.get("JUPYTER_ORCH_SCREENSHOTS", HERE / ".screenshots"))
 WIDE: ViewportSize = {"width": 1280, "height": 800}
 NARROW: ViewportSize = {"width": 360, "height": 740}
 #: Milliseconds that an element may take to show up.
-PATIENCE = 30_000
+PATIENCE = 60_000
+
+
+# The default is for machines that do nothing else.
+expect.set_options(timeout=PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -21,7 +21,7 @@ from jupyter_orch.settings import load
 
 BIN = Path(sys.executable).parent
 #: Seconds until a process must answer; a cold machine imports slowly.
-PATIENCE = 90.0
+PATIENCE = 180.0
 
 
 class Stage:

@@ -11,16 +11,16 @@ import {
   startValues,
   withValue
 } from '../logic/parameters';
-import { browserZone } from '../logic/time';
-import { newTrigger } from '../logic/triggers';
-import type { IJob, IJobSpec, INotebookInfo, Json } from '../tokens';
+import type { IJob, IJobSpec, INotebookInfo, ITrigger, Json } from '../tokens';
 import { Button, Field } from './basics';
 import { IDraft, useOrch, useSignal } from './context';
 import { Problem } from './Fetched';
 import { sorted, useDraft } from './form';
+import { noticeControls, NotificationFields } from './NotificationFields';
 import { ParameterFields } from './ParameterFields';
 import { complete, PolicyFields, shownPolicies } from './PolicyFields';
-import { TriggerEditor } from './TriggerEditor';
+import { triggerControls } from './TriggerEditor';
+import { TriggerList } from './TriggerList';
 
 /** Everything that a job is made of, with what is wrong at its place. */
 export function JobForm(props: {
@@ -37,9 +37,13 @@ export function JobForm(props: {
   const { info } = props;
   const orch = useOrch();
   const client = useQueryClient();
-  const fields = React.useMemo(() => fieldsOf(info.schema), [info.schema]);
   const { draft, setDraft, drop, resumed } = useDraft(props.id, props.start);
   const { spec, own } = draft;
+  const { triggers } = spec;
+  const fields = React.useMemo(
+    () => needed(fieldsOf(info.schema), triggers),
+    [info.schema, triggers]
+  );
   const values = React.useMemo(() => startValues(fields, own), [fields, own]);
   /** What the server says of fields that have a control here. */
   const [problems, setProblems] = React.useState<IProblem[]>([]);
@@ -66,7 +70,8 @@ export function JobForm(props: {
     forget(`parameters.${name}`);
   };
   const faultOf = (field: string) =>
-    problems.find(p => p.field === field)?.title ?? null;
+    problems.find(p => p.field === field || p.field?.startsWith(`${field}.`))
+      ?.title ?? null;
   const onVerdict = React.useCallback(
     (id: string, good: boolean) => setRefused(old => ({ ...old, [id]: !good })),
     []
@@ -76,7 +81,8 @@ export function JobForm(props: {
     problems.length > 0 ||
     fields.some(field => fault(field, values[field.name])) ||
     !complete(spec.policies) ||
-    spec.triggers.some(trigger => refused[trigger.id]);
+    !spec.policies.retry_on.length ||
+    triggers.some(trigger => refused[trigger.id]);
 
   const submit = async () => {
     setSaving(true);
@@ -130,47 +136,14 @@ export function JobForm(props: {
           value={spec.source}
           onChange={source => change({ source })}
         />
-        {spec.triggers.map((trigger, index) => (
-          <TriggerEditor
-            key={trigger.id}
-            trigger={trigger}
-            faultOf={name => faultOf(`triggers.${index}.${name}`)}
-            onVerdict={onVerdict}
-            onChange={next =>
-              change({
-                triggers: spec.triggers.map(t => (t.id === next.id ? next : t))
-              })
-            }
-            onRemove={() =>
-              change({
-                triggers: spec.triggers.filter(t => t.id !== trigger.id)
-              })
-            }
-          />
-        ))}
-        {!spec.triggers.length && (
-          <p className="jp-orch-muted">
-            {trans.__('Without a time the job runs when you start it.')}
-          </p>
-        )}
-        <Button
-          kind="link"
-          onClick={() =>
-            change({
-              triggers: [
-                ...spec.triggers,
-                newTrigger(
-                  spec.triggers[0]?.time_zone ?? browserZone(),
-                  spec.triggers.map(t => t.id)
-                )
-              ]
-            })
-          }
-        >
-          {spec.triggers.length
-            ? trans.__('+ another time')
-            : trans.__('+ add a time')}
-        </Button>
+        <TriggerList
+          triggers={triggers}
+          fields={fields}
+          values={values}
+          faultOf={faultOf}
+          onVerdict={onVerdict}
+          onChange={next => change({ triggers: next })}
+        />
         <fieldset className="jp-orch-parameters">
           <legend>{trans.__('Parameters')}</legend>
           {!fields.length && (
@@ -212,6 +185,12 @@ export function JobForm(props: {
           onChange={policies => change({ policies })}
           faultOf={name => faultOf(`policies.${name}`)}
         />
+        <NotificationFields
+          notifications={spec.notifications}
+          tolerant={spec.policies.late_after_seconds !== null}
+          faultOf={name => faultOf(`notifications.${name}`)}
+          onChange={notifications => change({ notifications })}
+        />
       </div>
       <footer className="jp-orch-form-end">
         {Boolean(refusal) && !stale && <Problem error={refusal} />}
@@ -252,11 +231,20 @@ function controlsOf(spec: IJobSpec, fields: IField[]): Set<string> {
     ...['name', 'source', 'kernel'],
     ...fields.map(field => `parameters.${field.name}`),
     ...shownPolicies(spec.policies).map(name => `policies.${name}`),
-    ...spec.triggers.flatMap(({ kind }, i) => [
-      `triggers.${i}.time_zone`,
-      `triggers.${i}.${kind === 'cron' ? 'cron' : 'every_seconds'}`
-    ])
+    ...noticeControls(spec.notifications),
+    ...spec.triggers.flatMap((trigger, i) =>
+      triggerControls(trigger).map(name => `triggers.${i}.${name}`)
+    )
   ]);
+}
+
+/** The job may leave open what each of its triggers gives. */
+function needed(fields: IField[], triggers: ITrigger[]): IField[] {
+  const given = (name: string) =>
+    triggers.length > 0 && triggers.every(t => name in (t.parameters ?? {}));
+  return fields.map(field =>
+    field.required && given(field.name) ? { ...field, required: false } : field
+  );
 }
 
 /** A run reads the file, not the screen: say so while they differ. */

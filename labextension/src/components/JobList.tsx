@@ -4,7 +4,7 @@ import * as React from 'react';
 
 import { ApiError } from '../api';
 import { trans } from '../i18n';
-import { runsIcon, tableIcon } from '../icons';
+import { poolIcon, runsIcon, tableIcon } from '../icons';
 import { useStatus } from '../queries';
 import { Button, IconButton } from './basics';
 import { useOrch, useSignal } from './context';
@@ -122,6 +122,11 @@ function Toolbar() {
         icon={tableIcon}
         label={trans.__('Tables')}
         onClick={() => orch.open('tables', '')}
+      />
+      <IconButton
+        icon={poolIcon}
+        label={trans.__('Pools')}
+        onClick={() => orch.open('pools', '')}
       />
       <IconButton
         icon={refreshIcon}

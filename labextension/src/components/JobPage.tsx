@@ -4,17 +4,24 @@ import { trans } from '../i18n';
 import { runsIcon } from '../icons';
 import { brief } from '../logic/parameters';
 import { shownOfJob } from '../logic/states';
-import { describe } from '../logic/triggers';
+import { describe } from '../logic/triggerWords';
 import { useJob } from '../queries';
 import type { IJobSummary } from '../tokens';
 import { useBusy, useJobActions } from './actions';
+import { BackfillForm } from './BackfillForm';
+import { Backfills } from './Backfills';
 import { Button, Instant, State, Tabs } from './basics';
 import { Fetched, Gone } from './Fetched';
 import { useOrch } from './context';
 import { NextDue } from './JobRow';
-import { policyLine } from './PolicyFields';
+import { policyLine } from '../logic/policies';
+import { noticeLine } from './NotificationFields';
 import { RunsTable } from './RunsTable';
 import { RunWith } from './RunWith';
+import { TriggerSummaries } from './TriggerSummary';
+
+/** So many triggers are named in the header. */
+const FEW = 2;
 
 /** A job: how it stands, its runs, its settings. */
 export function JobPage(props: { id: string; onGone: () => void }) {
@@ -32,26 +39,65 @@ export function JobPage(props: { id: string; onGone: () => void }) {
       }
     >
       {({ value: summary }) => (
-        <main className="jp-orch-page">
-          <Header summary={summary} onGone={props.onGone} />
-          <Tabs
-            label={trans.__('Job')}
-            tabs={[
-              {
-                id: 'runs',
-                title: trans.__('Runs'),
-                body: () => <Runs summary={summary} />
-              },
-              {
-                id: 'settings',
-                title: trans.__('Settings'),
-                body: () => <Settings summary={summary} />
-              }
-            ]}
-          />
-        </main>
+        <Loaded summary={summary} onGone={props.onGone} />
       )}
     </Fetched>
+  );
+}
+
+function Loaded(props: { summary: IJobSummary; onGone: () => void }) {
+  const { summary } = props;
+  const { job } = summary;
+  const [tab, setTab] = React.useState('runs');
+  const [filling, setFilling] = React.useState(false);
+  const page = React.useRef<HTMLElement>(null);
+  const backfill = job.spec.triggers.length
+    ? () => setFilling(true)
+    : undefined;
+  const close = () => {
+    setFilling(false);
+    page.current?.querySelector<HTMLElement>('[data-backfill]')?.focus();
+  };
+  return (
+    <main ref={page} className="jp-orch-page">
+      <Header
+        summary={summary}
+        onGone={props.onGone}
+        onBackfill={backfill}
+      />
+      {filling && (
+        <BackfillForm
+          job={job}
+          onClose={close}
+          onBegun={() => {
+            setTab('backfills');
+            close();
+          }}
+        />
+      )}
+      <Tabs
+        label={trans.__('Job')}
+        chosen={tab}
+        onChoose={setTab}
+        tabs={[
+          {
+            id: 'runs',
+            title: trans.__('Runs'),
+            body: () => <Runs summary={summary} />
+          },
+          {
+            id: 'backfills',
+            title: trans.__('Backfills'),
+            body: () => <Backfills job={job.id} onNew={backfill} />
+          },
+          {
+            id: 'settings',
+            title: trans.__('Settings'),
+            body: () => <Settings summary={summary} />
+          }
+        ]}
+      />
+    </main>
   );
 }
 
@@ -84,7 +130,12 @@ function Runs(props: { summary: IJobSummary }) {
   );
 }
 
-function Header(props: { summary: IJobSummary; onGone: () => void }) {
+function Header(props: {
+  summary: IJobSummary;
+  onGone: () => void;
+  /** Absent for a job that has no intervals. */
+  onBackfill?: () => void;
+}) {
   const { summary } = props;
   const { job } = summary;
   const orch = useOrch();
@@ -116,12 +167,19 @@ function Header(props: { summary: IJobSummary; onGone: () => void }) {
       </div>
       <div className="jp-orch-muted">
         <NextDue summary={summary} next={summary.next_due} />
-        {job.spec.triggers.map(trigger => (
+        {job.spec.triggers.slice(0, FEW).map(trigger => (
           <span key={trigger.id}>
             {' · '}
             {describe(trigger)} ({trigger.time_zone})
           </span>
         ))}
+        {job.spec.triggers.length > FEW &&
+          ' · ' +
+            trans._n(
+              '%1 more time',
+              '%1 more times',
+              job.spec.triggers.length - FEW
+            )}
         {' · '}
         <Button kind="link" onClick={() => orch.openFile(job.spec.notebook)}>
           {job.spec.notebook.split('/').pop()}
@@ -148,6 +206,16 @@ function Header(props: { summary: IJobSummary; onGone: () => void }) {
           {trans.__('Run now')}
         </Button>
         <RunWith job={job} />
+        {props.onBackfill && (
+          <button
+            type="button"
+            data-backfill
+            className="jp-orch-button"
+            onClick={props.onBackfill}
+          >
+            {trans.__('Backfill…')}
+          </button>
+        )}
         <Button onClick={() => void actions.setPaused(summary, !job.paused)}>
           {job.paused ? trans.__('Resume') : trans.__('Pause')}
         </Button>
@@ -180,13 +248,11 @@ function Settings(props: { summary: IJobSummary }) {
       <dd>{spec.kernel ?? trans.__('as the notebook says')}</dd>
       <dt>{trans.__('When')}</dt>
       <dd>
-        {spec.triggers.length
-          ? spec.triggers.map(trigger => (
-              <div key={trigger.id}>
-                {describe(trigger)} ({trigger.time_zone})
-              </div>
-            ))
-          : trans.__('by hand')}
+        {spec.triggers.length ? (
+          <TriggerSummaries triggers={spec.triggers} />
+        ) : (
+          trans.__('by hand')
+        )}
       </dd>
       <dt>{trans.__('Parameters')}</dt>
       <dd>
@@ -202,6 +268,8 @@ function Settings(props: { summary: IJobSummary }) {
       </dd>
       <dt>{trans.__('Policies')}</dt>
       <dd>{policyLine(spec.policies)}</dd>
+      <dt>{trans.__('Notifications')}</dt>
+      <dd>{noticeLine(spec.notifications)}</dd>
       <dt>{trans.__('Saved')}</dt>
       <dd>
         {trans.__('version %1', job.version)},{' '}

@@ -105,7 +105,7 @@ export function ParameterFields(props: {
 }
 
 /** What a control shows when a value is first wanted. */
-function startOf(field: IField): Json {
+export function startOf(field: IField): Json {
   if (field.fallback !== undefined && field.fallback !== null) {
     return field.fallback;
   }

@@ -13,7 +13,7 @@ import { IDraft, useOrch } from './context';
 import { Fetched, Problem, Skeleton } from './Fetched';
 import { leaves } from './form';
 import { JobForm } from './JobForm';
-import { POLICIES } from './PolicyFields';
+import { POLICIES } from '../logic/policies';
 
 /** Schedules a notebook of the Lab. */
 export function CreateForm(props: { notebook: string }) {
@@ -63,6 +63,7 @@ function specOf(info: INotebookInfo, zone: string): IJobSpec {
     parameters: {},
     triggers: [newTrigger(zone)],
     policies: POLICIES,
+    notifications: [],
     description: ''
   };
 }

@@ -6,7 +6,7 @@ import type { Api } from '../api';
 import type { IJob, IJobSpec, RunFilter, Values } from '../tokens';
 import type { ExecutedNotebook } from '../viewer/port';
 
-export type Page = 'job' | 'run' | 'runs' | 'table' | 'tables';
+export type Page = 'job' | 'run' | 'runs' | 'table' | 'tables' | 'pools';
 
 /** What the sidebar shows besides the list. */
 export type PanelView =

@@ -64,7 +64,10 @@ export function sorted(
   ) {
     return [[], error];
   }
-  const isHere = (p: IProblem) => p.field !== null && controls.has(p.field);
+  // One control may hold a list: `exclude_dates` is the place of `exclude_dates.3`, too.
+  const isHere = ({ field }: IProblem) =>
+    field !== null &&
+    (controls.has(field) || controls.has(field.replace(/\.\d+$/, '')));
   const here = error.problems.filter(isHere);
   const others = error.problems.filter(p => !isHere(p));
   const title = others.map(p => p.title).join(' ');

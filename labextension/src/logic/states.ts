@@ -12,9 +12,6 @@ export type Shown =
   | 'skipped'
   | 'late';
 
-/** A run that is not started this long after its time is late, in milliseconds. */
-const LATE_AFTER = 60_000;
-
 export const GLYPHS: Record<Shown, string> = {
   running: '●',
   succeeded: '✓',
@@ -49,10 +46,15 @@ export function hasEnded(state: RunState): boolean {
   return !['queued', 'running', 'publishing'].includes(state);
 }
 
+/** Whether a run has not begun by its time and its job's tolerance; without one it never is. */
 export function isLate(run: IRun, now: Date): boolean {
+  const seconds = run.policies?.late_after_seconds;
   return (
     run.state === 'queued' &&
-    now.getTime() - new Date(run.not_before).getTime() > LATE_AFTER
+    run.attempt === 0 &&
+    seconds !== null &&
+    seconds !== undefined &&
+    now.getTime() - Date.parse(run.logical_time) > seconds * 1000
   );
 }
 

@@ -1,9 +1,18 @@
 import { trans } from '../i18n';
-import { dayAndClock } from './time';
-import type { ITrigger } from '../tokens';
+import type { CalendarUnit, ITrigger } from '../tokens';
+import { localDay } from './time';
+import { instantOf, localIn } from './zoned';
 
 export type Rhythm =
-  'hour' | 'day' | 'weekday' | 'week' | 'month' | 'cron' | 'interval';
+  | 'hour'
+  | 'day'
+  | 'weekday'
+  | 'week'
+  | 'month'
+  | 'once'
+  | 'calendar'
+  | 'interval'
+  | 'cron';
 
 export type Unit = 'seconds' | 'minutes' | 'hours' | 'days';
 
@@ -21,6 +30,23 @@ export interface IChoice {
   cron: string;
   every: number;
   unit: Unit;
+  /** For `calendar`. */
+  steps: number;
+  step: CalendarUnit;
+  /** Clock readings in the trigger's zone, as `2026-11-01T06:00`; empty for none. */
+  at: string;
+  anchor: string;
+  start: string;
+  end: string;
+}
+
+/** The instants of a trigger that are picked as readings of its zone's clock. */
+const MOMENTS = ['at', 'anchor', 'start', 'end'] as const;
+
+/** What a choice lacks. */
+export interface IGap {
+  of: keyof IChoice;
+  text: string;
 }
 
 export const UNITS: Record<Unit, number> = {
@@ -30,27 +56,16 @@ export const UNITS: Record<Unit, number> = {
   days: 86400
 };
 
-export function rhythmWord(rhythm: Rhythm): string {
-  const words: Record<Rhythm, string> = {
-    hour: trans.__('Every hour'),
-    day: trans.__('Every day'),
-    weekday: trans.__('Every weekday'),
-    week: trans.__('Every week'),
-    month: trans.__('Every month'),
-    cron: trans.__('Cron expression'),
-    interval: trans.__('Interval')
-  };
-  return words[rhythm];
-}
-
 export const RHYTHMS: Rhythm[] = [
   'hour',
   'day',
   'weekday',
   'week',
   'month',
-  'cron',
-  'interval'
+  'once',
+  'calendar',
+  'interval',
+  'cron'
 ];
 
 const DEFAULT: IChoice = {
@@ -61,7 +76,13 @@ const DEFAULT: IChoice = {
   day: 1,
   cron: '0 6 * * *',
   every: 15,
-  unit: 'minutes'
+  unit: 'minutes',
+  steps: 2,
+  step: 'week',
+  at: '',
+  anchor: '',
+  start: '',
+  end: ''
 };
 
 export function newTrigger(timeZone: string, taken: string[] = []): ITrigger {
@@ -79,22 +100,34 @@ export function newTrigger(timeZone: string, taken: string[] = []): ITrigger {
 }
 
 /** What is missing or impossible in the choice, before any server is asked. */
-export function incomplete(choice: IChoice): string | null {
+export function incomplete(choice: IChoice): IGap | null {
+  const number = trans.__('A number is needed.');
+  const moment = trans.__('A day and a time are needed.');
   switch (choice.rhythm) {
     case 'cron':
       return null;
     case 'interval':
-      return choice.every > 0 ? null : trans.__('A number is needed.');
+      return choice.every > 0 ? null : { of: 'every', text: number };
+    case 'calendar':
+      return !(choice.steps > 0)
+        ? { of: 'steps', text: number }
+        : choice.anchor
+          ? null
+          : { of: 'anchor', text: moment };
+    case 'once':
+      return choice.at ? null : { of: 'at', text: moment };
     case 'hour':
       return Number.isNaN(choice.minute)
-        ? trans.__('A minute is needed.')
+        ? { of: 'minute', text: trans.__('A minute is needed.') }
         : null;
     case 'month':
       if (Number.isNaN(choice.day)) {
-        return trans.__('A day is needed.');
+        return { of: 'day', text: trans.__('A day is needed.') };
       }
   }
-  return choice.time ? null : trans.__('A time is needed.');
+  return choice.time
+    ? null
+    : { of: 'time', text: trans.__('A time is needed.') };
 }
 
 /** The cron expression that a preset stands for. */
@@ -117,41 +150,79 @@ export function cronOf(choice: IChoice): string {
   }
 }
 
+/** The choice with another rhythm, and with a day where that needs one. */
+export function withRhythm(choice: IChoice, rhythm: Rhythm): IChoice {
+  const tomorrow = new Date(Date.now() + 24 * 3600 * 1000);
+  const soon = `${localDay(tomorrow)}T${choice.time || DEFAULT.time}`;
+  return {
+    ...choice,
+    rhythm,
+    at: choice.at || (rhythm === 'once' ? soon : ''),
+    anchor: choice.anchor || (rhythm === 'calendar' ? soon : '')
+  };
+}
+
 /** The trigger with the choice in it. */
 export function applyChoice(trigger: ITrigger, choice: IChoice): ITrigger {
-  if (choice.rhythm === 'interval') {
-    const seconds = Math.round(choice.every * UNITS[choice.unit]);
-    return {
-      ...trigger,
-      kind: 'interval',
-      cron: null,
-      every_seconds: seconds
-    };
-  }
+  const kind = kindOf(choice.rhythm);
+  const [at, anchor, start, end] = MOMENTS.map(name =>
+    instantOf(choice[name], trigger.time_zone, trigger[name])
+  );
   return {
     ...trigger,
-    kind: 'cron',
-    cron: cronOf(choice),
-    every_seconds: null,
-    anchor: null
+    kind,
+    cron: kind === 'cron' ? cronOf(choice) : null,
+    every_seconds:
+      kind === 'interval'
+        ? Math.round(choice.every * UNITS[choice.unit])
+        : null,
+    calendar_every: kind === 'calendar' ? choice.steps : null,
+    calendar_unit: kind === 'calendar' ? choice.step : null,
+    anchor: kind === 'interval' || kind === 'calendar' ? anchor : null,
+    at: kind === 'once' ? at : null,
+    start,
+    end
   };
+}
+
+function kindOf(rhythm: Rhythm): ITrigger['kind'] {
+  return rhythm === 'interval' || rhythm === 'calendar' || rhythm === 'once'
+    ? rhythm
+    : 'cron';
+}
+
+/** A length in the largest unit that fits. */
+export function inUnits(seconds: number): { every: number; unit: Unit } {
+  const units: Unit[] = ['days', 'hours', 'minutes', 'seconds'];
+  const unit = units.find(u => seconds % UNITS[u] === 0) ?? 'seconds';
+  return { every: seconds / UNITS[unit], unit };
 }
 
 /** What a person would have picked to get this trigger. */
 export function choiceOf(trigger: ITrigger): IChoice {
-  if (trigger.kind === 'interval') {
-    const seconds = trigger.every_seconds ?? 900;
-    const units: Unit[] = ['days', 'hours', 'minutes', 'seconds'];
-    const unit = units.find(u => seconds % UNITS[u] === 0) ?? 'seconds';
-    return {
-      ...DEFAULT,
-      rhythm: 'interval',
-      every: seconds / UNITS[unit],
-      unit
-    };
+  const choice = { ...DEFAULT };
+  for (const name of MOMENTS) {
+    choice[name] = localIn(trigger[name] ?? '', trigger.time_zone);
+  }
+  switch (trigger.kind) {
+    case 'interval':
+      return {
+        ...choice,
+        rhythm: 'interval',
+        ...inUnits(trigger.every_seconds ?? 900)
+      };
+    case 'calendar':
+      return {
+        ...choice,
+        rhythm: 'calendar',
+        steps: trigger.calendar_every ?? 1,
+        step: trigger.calendar_unit ?? 'day'
+      };
+    case 'once':
+      return { ...choice, rhythm: 'once' };
   }
   const cron = (trigger.cron ?? '').trim();
-  return { ...DEFAULT, cron, ...preset(cron) };
+  return { ...choice, cron, ...preset(cron) };
 }
 
 function preset(cron: string): Partial<IChoice> {
@@ -183,50 +254,4 @@ function preset(cron: string): Partial<IChoice> {
     return { rhythm: 'month', time, day };
   }
   return { rhythm: 'cron' };
-}
-
-export function weekdays(): string[] {
-  return [
-    trans.__('Sunday'),
-    trans.__('Monday'),
-    trans.__('Tuesday'),
-    trans.__('Wednesday'),
-    trans.__('Thursday'),
-    trans.__('Friday'),
-    trans.__('Saturday')
-  ];
-}
-
-/** Whether the form has controls for this kind; others are kept as they are. */
-export function isEditable(trigger: ITrigger): boolean {
-  return trigger.kind === 'cron' || trigger.kind === 'interval';
-}
-
-/** `every day at 06:00`, for a line. */
-export function describe(trigger: ITrigger): string {
-  if (trigger.kind === 'once') {
-    const at = new Date(trigger.at ?? '');
-    return trans.__('once, %1', dayAndClock(at, trigger.time_zone, new Date()));
-  }
-  if (trigger.kind === 'calendar') {
-    const { calendar_every: every, calendar_unit: unit } = trigger;
-    return trans.__('every %1 %2', every ?? 1, `${unit}s`);
-  }
-  const choice = choiceOf(trigger);
-  switch (choice.rhythm) {
-    case 'interval':
-      return trans.__('every %1 %2', choice.every, choice.unit);
-    case 'cron':
-      return `cron ${choice.cron}`;
-    case 'hour':
-      return trans.__('every hour at minute %1', choice.minute);
-    case 'week':
-      return trans.__('%1 at %2', weekdays()[choice.weekday], choice.time);
-    case 'month':
-      return trans.__('day %1 of the month at %2', choice.day, choice.time);
-    case 'weekday':
-      return trans.__('every weekday at %1', choice.time);
-    default:
-      return trans.__('every day at %1', choice.time);
-  }
 }

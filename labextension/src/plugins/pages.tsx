@@ -12,12 +12,13 @@ import * as React from 'react';
 
 import type { Page } from '../components/context';
 import { JobPage } from '../components/JobPage';
+import { PoolsPage } from '../components/PoolsPage';
 import { RunPage } from '../components/RunPage';
 import { RunsPage } from '../components/RunsPage';
 import { TablePage } from '../components/TablePage';
 import { TablesPage } from '../components/TablesPage';
 import { trans } from '../i18n';
-import { jobsIcon, runsIcon, tableIcon } from '../icons';
+import { jobsIcon, poolIcon, runsIcon, tableIcon } from '../icons';
 import { keys } from '../queries';
 import { Commands, NAMESPACE, RunFilter } from '../tokens';
 import { ICore } from './core';
@@ -43,14 +44,16 @@ class PageTab extends MainAreaWidget<OrchWidget> {
       run: runsIcon,
       runs: runsIcon,
       table: tableIcon,
-      tables: tableIcon
+      tables: tableIcon,
+      pools: poolIcon
     }[page];
     this.title.label = {
       job: trans.__('Job'),
       run: trans.__('Run'),
       runs: trans.__('All runs'),
       table: key,
-      tables: trans.__('Tables')
+      tables: trans.__('Tables'),
+      pools: trans.__('Pools')
     }[page];
     this.toolbar.hide();
     if (page === 'run') {
@@ -95,6 +98,8 @@ function bodyOf(
       return <RunsPage />;
     case 'table':
       return <TablePage name={key} />;
+    case 'pools':
+      return <PoolsPage />;
     default:
       return <TablesPage />;
   }
@@ -108,7 +113,7 @@ function shown(app: JupyterFrontEnd, tab: PageTab): PageTab {
 
 export const pages: JupyterFrontEndPlugin<void> = {
   id: `${NAMESPACE}:pages`,
-  description: 'Jobs, runs and tables as tabs of the main area.',
+  description: 'Jobs, runs, tables and pools as tabs of the main area.',
   autoStart: true,
   requires: [ICore],
   optional: [ILayoutRestorer, ICommandPalette],
@@ -120,7 +125,7 @@ export const pages: JupyterFrontEndPlugin<void> = {
   ) => {
     const tracker = new WidgetTracker<PageTab>({ namespace: NAMESPACE });
     app.commands.addCommand(Commands.open, {
-      label: trans.__('Open a job, run or table'),
+      label: trans.__('Open a job, run, table or the pools'),
       describedBy: {
         args: {
           type: 'object',
@@ -128,7 +133,7 @@ export const pages: JupyterFrontEndPlugin<void> = {
           properties: {
             page: {
               type: 'string',
-              enum: ['job', 'run', 'runs', 'table', 'tables']
+              enum: ['job', 'run', 'runs', 'table', 'tables', 'pools']
             },
             key: {
               type: 'string',
@@ -168,7 +173,18 @@ export const pages: JupyterFrontEndPlugin<void> = {
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => app.commands.execute(Commands.open, { page: 'runs' })
     });
-    for (const command of [Commands.openRuns, Commands.openTables]) {
+    app.commands.addCommand(Commands.openPools, {
+      label: trans.__('Pools'),
+      caption: trans.__('Slots that limit how many runs go on at a time'),
+      icon: poolIcon,
+      describedBy: { args: { type: 'object', properties: {} } },
+      execute: () => app.commands.execute(Commands.open, { page: 'pools' })
+    });
+    for (const command of [
+      Commands.openRuns,
+      Commands.openTables,
+      Commands.openPools
+    ]) {
       palette?.addItem({ command, category: trans.__('Jobs') });
     }
     void restorer?.restore(tracker, {
