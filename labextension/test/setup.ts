@@ -1,4 +1,4 @@
-import { cleanup } from '@testing-library/react';
+import { cleanup, configure } from '@testing-library/react';
 import { afterEach } from 'vitest';
 
 // What JupyterLab's widgets ask for when they are loaded, and jsdom lacks.
@@ -11,5 +11,8 @@ window.matchMedia ??= (media: string) =>
     addListener: () => undefined,
     removeListener: () => undefined
   });
+
+// The default is for machines that do nothing else.
+configure({ asyncUtilTimeout: 30_000 });
 
 afterEach(cleanup);

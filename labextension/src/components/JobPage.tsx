@@ -60,11 +60,7 @@ function Loaded(props: { summary: IJobSummary; onGone: () => void }) {
   };
   return (
     <main ref={page} className="jp-orch-page">
-      <Header
-        summary={summary}
-        onGone={props.onGone}
-        onBackfill={backfill}
-      />
+      <Header summary={summary} onGone={props.onGone} onBackfill={backfill} />
       {filling && (
         <BackfillForm
           job={job}
