@@ -114,7 +114,8 @@ def test_plan_and_list_fit(
     assert lab.overflow(".jp-orch-page:visible") == 0
     with served.client() as client:
         client.pause(name)
-        made = client.create_backfill(name, "2026-01-01", "2026-03-31", trigger="daily")
+        range_of = ("2026-01-01T00:00:00Z", "2026-03-31T23:59:59Z")
+        made = client.create_backfill(name, *range_of, trigger="daily")
         client.cancel_backfill(made["id"])
     form.get_by_role("button", name="Close").click()
     expect(job.get_by_role("article").locator("[data-state=cancelled]").first).to_be_visible()
