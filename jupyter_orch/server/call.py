@@ -31,9 +31,12 @@ class Call:
     idempotency_key: str | None = None
 
     def one(self, name: str) -> str | None:
-        """A query argument, None when absent or empty."""
+        """A query argument that is a text, None when absent or empty."""
+        return self._last(name) or None
+
+    def _last(self, name: str) -> str | None:
         values = self.query.get(name)
-        return (values[-1] or None) if values else None
+        return values[-1] if values else None
 
     def number(self, name: str) -> int | None:
         """A query argument that is a whole number.
@@ -41,7 +44,7 @@ class Call:
         Raises:
             BadInput: It is something else.
         """
-        value = self.one(name)
+        value = self._last(name)
         if value is None:
             return None
         try:
@@ -57,9 +60,9 @@ class Call:
         Raises:
             BadInput: It is something else.
         """
-        if name not in self.query:
+        value = self._last(name)
+        if value is None:
             return None
-        value = self.query[name][-1]
         try:
             return datetime.fromisoformat(value)
         except ValueError:
@@ -87,7 +90,7 @@ class Call:
             BadInput: There is no such state.
         """
         try:
-            return tuple(RunState(value) for value in self.query.get("state", ()) if value)
+            return tuple(RunState(value) for value in self.query.get("state", ()))
         except ValueError as error:
             raise BadInput(
                 f"There is no state {str(error).split()[0]}.",
@@ -101,7 +104,7 @@ class Call:
         Raises:
             BadInput: There is no such limit.
         """
-        value = self.one("state")
+        value = self._last("state")
         if value is None or value in get_args(JobListState):
             return cast("JobListState | None", value)
         raise BadInput(
@@ -116,14 +119,14 @@ class Call:
         Raises:
             BadInput: There is no such kind.
         """
-        value = self.one("kind")
+        value = self._last("kind")
         for kind in KINDS:
             if value == kind:
                 return kind
         if value is None:
             return None
         raise BadInput(
-            f"There is no kind {value}.", field="kind", hint=f"Kinds are {', '.join(KINDS)}."
+            f"There is no kind {value!r}.", field="kind", hint=f"Kinds are {', '.join(KINDS)}."
         )
 
     def load(self, kind: Any) -> Any:

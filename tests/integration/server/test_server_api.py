@@ -222,12 +222,15 @@ def test_a_verb_that_there_is_not_names_those_that_there_are(http) -> None:
     assert refused.headers["Content-Type"] == "application/problem+json"
 
 
-def test_inv9_an_empty_time_and_a_body_that_is_null_are_refused(http, spec) -> None:
+def test_inv9_an_empty_argument_and_a_body_that_is_null_are_refused(http, spec) -> None:
     """Neither is the same as leaving it out."""
     http.post(f"{BASE}/jobs", json=spec).raise_for_status()
     job = f"{BASE}/jobs/{spec['name']}"
     empty = http.get(f"{job}/interval?interval_start=")
     assert (empty.status_code, empty.json()["field"]) == (422, "interval_start")
+    for path, name in (("runs", "kind"), ("runs", "state"), ("runs", "limit"), ("jobs", "state")):
+        refused = http.get(f"{BASE}/{path}?{name}=")
+        assert (refused.status_code, refused.json()["field"]) == (422, name)
     null = http.post(f"{job}:run", content=b"null")
     assert (null.status_code, null.json()["code"]) == (422, "bad_input")
     assert http.post(f"{job}:run").status_code == 201
