@@ -135,7 +135,7 @@ function Row(props: { pool: IPool; all: IPool[] }) {
   return (
     <>
       <tr ref={row}>
-        <th scope="row" className="jp-orch-clip" title={name}>
+        <th scope="row" className="jp-orch-wrap">
           {name}
         </th>
         <td className="jp-orch-number">{slots ?? trans.__('no limit')}</td>
