@@ -1,5 +1,6 @@
 """One door to the database: transactions, its clock, and all that differs between dialects."""
 
+import json
 import os
 import re
 import sqlite3
@@ -26,7 +27,7 @@ from sqlalchemy.exc import (
 
 from jupyter_orch.domain.errors import BadInput, Unavailable
 from jupyter_orch.settings import private_folder
-from jupyter_orch.store import postgres
+from jupyter_orch.store import bulk, postgres
 from jupyter_orch.store.frozen import wake_writer
 from jupyter_orch.store.rows import instant
 
@@ -127,9 +128,13 @@ class Database:
     def insert_all_or_leave(
         self, connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
     ) -> list[str]:
-        """Inserts the rows that no unique key has yet; answers their ids."""
-        statement = self._insert(table).on_conflict_do_nothing().returning(table.c.id)
-        return list(connection.execute(statement, rows).scalars()) if rows else []
+        """Inserts the rows, all of the same columns, unless a unique key has them; their ids."""
+        if not rows:
+            return []
+        statement = bulk.insert_or_leave(table, tuple(rows[0]), sqlite=self.sqlite)
+        # Unescaped, so that what is no text is refused by the driver and not stored broken.
+        written = json.dumps(rows, ensure_ascii=False)
+        return list(connection.execute(statement, {"rows": written}).scalars())
 
     def upsert(
         self, connection: sa.Connection, table: sa.Table, key: str, row: Mapping[str, Any]
