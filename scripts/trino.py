@@ -252,9 +252,23 @@ def _wait(process: "subprocess.Popen[bytes]", run: Path, port: int) -> None:
 def _ready(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/info", timeout=2) as answer:
-            return not json.load(answer)["starting"]
+            return not json.load(answer)["starting"] and _answers(port)
     except (OSError, ValueError, urllib.error.URLError):
         return False
+
+
+def _answers(port: int) -> bool:
+    """Whether it has found a node to run queries on; it says before that it has started."""
+    user = {"X-Trino-User": "jupyter_orch"}
+    page = {"nextUri": f"http://127.0.0.1:{port}/v1/statement"}
+    data: bytes | None = b"SELECT count(*) FROM tpch.tiny.region"
+    while "nextUri" in page:
+        request = urllib.request.Request(  # noqa: S310 - its own answers name the addresses
+            page["nextUri"], data=data, headers=user
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            page, data = json.load(answer), None
+    return "error" not in page
 
 
 def _free_port(wanted: int) -> int:
