@@ -18,8 +18,8 @@ test: ## everything that can fail: lint, types, front end, tests in Python and i
 	@$(PYTHON) scripts/install.py test
 	@$(BIN)/python scripts/provide.py
 	@$(MAKE) --no-print-directory lint ui
-	@timeout 2400 $(BIN)/python -m pytest $(ARGS)
-	@timeout 900 $(BIN)/python -m pytest tests/journeys $(ARGS)
+	@timeout 3600 $(BIN)/python -m pytest $(ARGS)
+	@timeout 1200 $(BIN)/python -m pytest tests/journeys $(ARGS)
 
 lint: ## ruff and mypy
 	$(BIN)/ruff check
