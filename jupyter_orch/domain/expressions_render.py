@@ -15,6 +15,8 @@ from jupyter_orch.domain.schedule_clock import zone_of
 
 Json = Any
 Schema = Mapping[str, Any]
+#: Not a union of types: to build one for each look takes longer than the look.
+_NESTED = (dict, list, tuple)
 _SHOWN = 60  # characters of an expression in a message
 _NUMBER = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,19})?")
 
@@ -36,7 +38,7 @@ def has_expression(value: Json) -> bool:
     """Whether the value, or one inside of it, has to be rendered."""
     if isinstance(value, str):
         return OPEN in value
-    return isinstance(value, dict | list | tuple) and any(OPEN in text for text in texts(value))
+    return isinstance(value, _NESTED) and any(OPEN in text for text in texts(value))
 
 
 def render(value: Json, schema: Schema, context: Context, *, field: str) -> Json:
@@ -72,7 +74,7 @@ def texts(value: Json, depth: int = 0) -> Iterator[str]:
     """Every text in the value, except where it is nested deeper than any value may be."""
     if isinstance(value, str):
         yield value
-    elif depth <= DEEPEST + 1 and isinstance(value, dict | list | tuple):
+    elif depth <= DEEPEST + 1 and isinstance(value, _NESTED):
         for item in value.values() if isinstance(value, dict) else value:
             yield from texts(item, depth + 1)
 

@@ -15,6 +15,7 @@ DEFAULT_TEAM = TeamId("default")
 #: Digits of an id, in the order of their values.
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
 _RANDOM_BITS = 80
+_PAIRS = tuple(first + second for first in ALPHABET for second in ALPHABET)
 
 
 def new_id() -> str:
@@ -23,4 +24,4 @@ def new_id() -> str:
     Layout: https://github.com/ulid/spec
     """
     value = (time.time_ns() // 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
-    return "".join(ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])

@@ -12,6 +12,8 @@ def jitter(job_id: JobId, trigger_id: str, seconds: int) -> timedelta:
     The same in every process and version for the same job and trigger, so that the distance of
     its runs stays what the schedule says; a longer `seconds` stretches the delay in proportion.
     """
+    if not seconds:
+        return timedelta()
     digest = hashlib.sha256(f"{job_id}\0{trigger_id}".encode()).digest()
     micros = int.from_bytes(digest[:8], "big") * seconds * 1_000_000 >> 64
     return timedelta(microseconds=micros)

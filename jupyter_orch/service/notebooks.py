@@ -61,18 +61,18 @@ class Notebooks:
         """
         if not path.strip() or not path.isprintable():
             raise BadInput("The path of the notebook is empty or not printable.", field=field)
-        resolved = Path(os.path.normpath((root or self.roots[0]) / path))
+        resolved = os.path.normpath(os.path.join(root or self.roots[0], path))  # noqa: PTH118
         real_roots = [os.path.realpath(base) for base in self.roots]
-        named = any(map(resolved.is_relative_to, [*map(str, self.roots), *real_roots]))
-        real = Path(os.path.realpath(resolved))
-        if not named or not any(real.is_relative_to(base) for base in real_roots):
+        named = any(_inside(resolved, base) for base in [*map(str, self.roots), *real_roots])
+        real = os.path.realpath(resolved)
+        if not named or not any(_inside(real, base) for base in real_roots):
             allowed = ", ".join(map(str, self.roots))
             raise BadInput(
                 f"{path} is outside of the folders whose notebooks may be scheduled.",
                 field=field,
                 hint=f"Move it into {allowed}, or add its folder to notebooks.roots.",
             )
-        return resolved
+        return Path(resolved)
 
     def read(self, path: Path, *, field: str = "notebook") -> bytes:
         """The bytes of the file now.
@@ -120,6 +120,11 @@ class Notebooks:
     def schema_of(self, sha256: str) -> Mapping[str, Any]:
         """JSON Schema of the parameters of a frozen notebook; read once, as it never changes."""
         return self._facts(sha256).schema
+
+
+def _inside(path: str, folder: str) -> bool:
+    """Whether a normal path is the folder or lies in it; faster than pathlib."""
+    return path == folder or path.startswith(folder if folder.endswith("/") else f"{folder}/")
 
 
 def facts_of(content: bytes, *, field: str = "notebook") -> NotebookFacts:

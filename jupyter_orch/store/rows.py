@@ -1,6 +1,7 @@
 """Between rows and the domain's values."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -143,7 +144,7 @@ def run_row(run: Run) -> dict[str, Any]:
         "state": run.state.value,
         "reason": run.reason and run.reason.value,
         "error": to_json(run.error),
-        "policies": to_json(run.policies),
+        "policies": _policies_row(run.policies),
         "overlap": run.policies.overlap,
         "max_parallel": run.policies.max_parallel,
         "pool": run.policies.pool,
@@ -152,6 +153,12 @@ def run_row(run: Run) -> dict[str, Any]:
         "late_at": _after(run, run.policies.late_after_seconds, start=run.logical_time),
         "rerun_of": run.rerun_of,
     }
+
+
+@lru_cache(maxsize=1024)
+def _policies_row(policies: Policies) -> Any:
+    """What is stored of policies; jobs without number have the same ones."""
+    return to_json(policies)
 
 
 def _after(run: Run, seconds: float | None, *, start: datetime) -> int | None:

@@ -13,6 +13,7 @@ from jupyter_orch.domain.ids import JobId, RunId
 from jupyter_orch.domain.model import Job, Run
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.ports import DueTrigger
+from jupyter_orch.store.bulk import insert_or_leave
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
 from jupyter_orch.store.hints import hint
@@ -141,7 +142,7 @@ class SqlWakeUp:
         connection = self._open
         with connection.begin_nested():
             rows = [run_row(new) for of_job in runs.values() for new in of_job]
-            added = set(self._database.insert_all_or_leave(connection, run, rows))
+            added = set(insert_or_leave(connection, run, rows))
             record(connection, "run", [row["id"] for row in rows if row["id"] in added])
             if added:
                 hint(connection)
