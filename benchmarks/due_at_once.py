@@ -26,6 +26,7 @@ from jupyter_orch.artifacts.folder import FolderArtifacts
 from jupyter_orch.domain.ids import DEFAULT_TEAM, JobId, new_id
 from jupyter_orch.domain.model import Job, JobSpec, Trigger
 from jupyter_orch.scheduler.timer import Timer
+from jupyter_orch.server.collector import spare
 from jupyter_orch.service.notebooks import Notebooks
 from jupyter_orch.store.sql import SqlStore
 from jupyter_orch.store.tables import run
@@ -191,6 +192,7 @@ def main() -> None:
     parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"], metavar="KIND")
     parser.add_argument("--ours-only", action="store_true", help="leave APScheduler's store out")
     given = parser.parse_args()
+    spare()  # as the service does
     results = []
     for count in given.jobs:
         with new_databases(given.databases) as urls:

@@ -21,6 +21,7 @@ from traitlets.config import Config
 
 from jupyter_orch._version import __version__
 from jupyter_orch.client.transport import SOCKET, TOKEN
+from jupyter_orch.server.collector import spare
 from jupyter_orch.server.events import register
 from jupyter_orch.server.handlers import handlers
 from jupyter_orch.server.health import HealthHandler, MetricsHandler
@@ -82,6 +83,7 @@ class OrchServerApp(ServerApp):
 
     def start_app(self) -> None:
         """Starts the threads; writes no files that would offer us as a notebook server."""
+        spare()
         self.service.start()
         self.log.info("service.ready socket=%s pid=%s", self.sock, os.getpid())
 
@@ -130,6 +132,7 @@ def attend(opened: Callable[[], Service], roles: Collection[Role]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     service = opened()
+    spare()
     service.start()
     LOG.info("service.ready roles=%s pid=%s", ",".join(sorted(roles)), os.getpid())
     stopped.wait()
