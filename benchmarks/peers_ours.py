@@ -9,28 +9,36 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
+import sqlalchemy as sa
+from kit import add_jobs
 from noop_launcher import NoopAttempt
 from peers_kit import START_SECONDS, Handled, Marks, process, wait_for
-from store_kit import run_of
 
 from jupyter_orch.artifacts.folder import FolderArtifacts
 from jupyter_orch.client import Client
-from jupyter_orch.domain.ids import DEFAULT_TEAM
+from jupyter_orch.domain.ids import DEFAULT_TEAM, JobId, new_id
+from jupyter_orch.domain.model import Job, JobSpec, Trigger
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.runner.worker import Worker
+from jupyter_orch.scheduler.timer import Timer
+from jupyter_orch.server.collector import spare
+from jupyter_orch.service.notebooks import Notebooks
 from jupyter_orch.settings import Settings, load
 from jupyter_orch.store.sql import SqlStore
+from jupyter_orch.store.tables import run
 from jupyter_orch.warehouse.iceberg import IcebergWarehouse
+from jupyter_orch.wiring import SystemClock
 
 ONE_PROCESS = ("scheduler,worker,api",)
 TWO_PROCESSES = ("scheduler,api", "worker")
 SLOTS = 32  # as many as Airflow's LocalExecutor has
 FIRE_SECONDS = 5
+LOOK_SECONDS = 0.2
 PATIENCE = 120.0  # seconds for one run, on a busy machine
 _TESTS = Path(__file__).parents[1] / "tests"
 #: The service with attempts that execute no notebook, for what comes before a notebook.
@@ -144,9 +152,11 @@ def ours(
 
 
 def noop_rate(url: str, count: int) -> float:
-    """Runs per second through one database: queued, claimed, done, by the product's worker loop.
+    """Runs per second through one database: queued by the timer, claimed, done by a worker.
 
-    The worker lives in a process of its own; an attempt is a thread in it that succeeds at once.
+    They are as many jobs, all due at one instant; counted is from that to the end of the last run.
+    Timer and worker live in one process of their own; an attempt is a thread in it that succeeds at
+    once.
     """
     with tempfile.TemporaryDirectory(prefix="orch-peers-") as folder:
         asked = [
@@ -165,7 +175,12 @@ def _noop_rate(url: str, folder: Path, count: int) -> float:
     settings = load({"JUPYTER_ORCH__STATE__DIR": str(folder)}, folder / "none.toml")
     store = SqlStore(url)
     artifacts = FolderArtifacts(folder / "artifacts")
-    frozen = artifacts.put_notebook(Marks(folder / "marks").notebook.encode())
+    path = folder / "noop.ipynb"
+    path.write_text(Marks(folder / "marks").notebook)
+    due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=FIRE_SECONDS)
+    once = Trigger(id="once", kind="once", at=due)
+    spec = JobSpec(name="", notebook=str(path), triggers=(once,))
+    add_jobs(store, [_job(replace(spec, name=f"noop {n}"), due) for n in range(count)], due=due)
     worker = Worker(
         store,
         artifacts,
@@ -173,19 +188,41 @@ def _noop_rate(url: str, folder: Path, count: int) -> float:
         replace(settings, worker_slots=SLOTS),
         launcher=NoopAttempt,
     )
+    notebooks = Notebooks(artifacts, [folder])
+    timer = Timer(store, notebooks.freeze, SystemClock(), fired=worker.wake)
+    spare()  # as the service does
     worker.start()
-    began = time.monotonic()
-    for _ in range(count):
-        store.add_run(replace(run_of(), notebook_sha256=frozen))
-    while any(store.counts(DEFAULT_TEAM).values()):
-        time.sleep(0.01)
-    seconds = time.monotonic() - began
+    timer.start()
+    time.sleep(max(0.0, due.timestamp() - time.time()))
+    while _ended(store) < count:
+        time.sleep(LOOK_SECONDS)
+    with store._database.reading() as connection:  # noqa: SLF001
+        last = connection.execute(sa.select(sa.func.max(run.c.ended_at))).scalar_one()
+    timer.stop()
     worker.stop(0.0)
     others = store.list_runs(DEFAULT_TEAM, states=(RunState.FAILED,), limit=1).items
     if others:
         raise RuntimeError(f"a run failed: {others[0]}")
     store.close()
-    return count / seconds
+    return count / (last / 1_000_000 - due.timestamp())
+
+
+def _job(spec: JobSpec, now: datetime) -> Job:
+    return Job(
+        id=JobId(new_id()),
+        team=DEFAULT_TEAM,
+        version=1,
+        spec=spec,
+        created_by="ann",
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _ended(store: SqlStore) -> int:
+    statement = sa.select(sa.func.count()).where(run.c.ended_at.is_not(None))
+    with store._database.reading() as connection:  # noqa: SLF001
+        return connection.execute(statement).scalar_one()
 
 
 def _seconds(at: str) -> float:

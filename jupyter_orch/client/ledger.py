@@ -90,6 +90,7 @@ class LedgerClient:
         error: RunError | None = None,
         versions: Sequence[TableVersion] = (),
         retry_in_seconds: float | None = None,
+        cells: tuple[int, int] | None = None,
     ) -> bool:
         """See `ports.Ledger`."""
         return self._call(
@@ -103,6 +104,7 @@ class LedgerClient:
             error=error,
             versions=versions,
             retry_in_seconds=retry_in_seconds,
+            cells=cells,
         )
 
     def reap(self) -> int:

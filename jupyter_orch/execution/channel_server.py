@@ -1,9 +1,11 @@
 """The worker's end of the kernel's channel: a unix socket in a private folder, and a token."""
 
+import contextlib
 import hmac
 import json
 import logging
 import secrets
+import socket
 import socketserver
 import threading
 from collections.abc import Callable, Mapping
@@ -17,6 +19,7 @@ from jupyter_orch.kernel.channel import SOCKET_VARIABLE, TOKEN_VARIABLE
 
 _log = logging.getLogger(__name__)
 _LONGEST_LINE = 4_000_000  # bytes
+_WAKE_SECONDS = 0.5
 Handler = Callable[[Mapping[str, Any]], Any]
 
 
@@ -36,12 +39,7 @@ class ChannelServer:
         self._lock = threading.Lock()
         self._answers: dict[str, _Answer] = {}
         self._server = _Server(str(self._path), self._serve)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever,
-            kwargs={"poll_interval": 0.1},
-            name="channel",
-            daemon=True,
-        )
+        self._thread = threading.Thread(target=self._server.run, name="channel", daemon=True)
         self._thread.start()
 
     @property
@@ -51,7 +49,7 @@ class ChannelServer:
 
     def close(self) -> None:
         """Ends the service; requests under way lose their answer."""
-        self._server.shutdown()
+        self._server.end(str(self._path))
         self._thread.join()
         self._server.server_close()
         self._path.unlink(missing_ok=True)
@@ -133,6 +131,10 @@ class _Connection(socketserver.StreamRequestHandler):
         self.wfile.write(json.dumps(answer).encode() + b"\n")
 
 
+class _Ended(Exception):
+    """The server was told to end."""
+
+
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
     block_on_close = False
@@ -141,6 +143,29 @@ class _Server(socketserver.ThreadingUnixStreamServer):
     def __init__(self, path: str, serve: Callable[[_Connection], None]) -> None:
         super().__init__(path, _Connection)
         self.serve = serve
+        self._ended = False
+
+    def run(self) -> None:
+        """Serves until it is told to end."""
+        with contextlib.suppress(_Ended):
+            self.serve_forever()
+
+    def end(self, path: str) -> None:
+        """Ends it at once: a connection wakes it, where `shutdown` waits for its next look."""
+        self._ended = True
+        with (
+            contextlib.suppress(OSError),  # its next look comes soon
+            socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as waker,
+        ):
+            waker.settimeout(_WAKE_SECONDS)
+            waker.connect(path)
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002
+        return not self._ended
+
+    def service_actions(self) -> None:
+        if self._ended:
+            raise _Ended
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         _log.exception("channel.connection_failed")

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 _PREFIX = "jorch-"
@@ -17,7 +18,7 @@ def private_folder() -> Iterator[Path]:
 
     Its name says which process made it, so that `abandoned_folders` knows it when that one is gone.
     """
-    name = f"{_PREFIX}{os.getpid()}-{_started(os.getpid())}-"
+    name = f"{_PREFIX}{os.getpid()}-{_since(os.getpid())}-"
     folder = Path(tempfile.mkdtemp(prefix=name))
     try:
         yield folder
@@ -48,6 +49,12 @@ def _started(pid: int) -> str:
     except OSError:
         return "0" if not _PROC.is_dir() and _alive(pid) else "gone"
     return stat.rpartition(")")[2].split()[19]
+
+
+@lru_cache(maxsize=1)
+def _since(pid: int) -> str:
+    """The same for this process, read once; a fork of it has another id."""
+    return _started(pid)
 
 
 def _alive(pid: int) -> bool:

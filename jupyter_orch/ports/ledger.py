@@ -36,8 +36,10 @@ class WorkerInfo:
 class News:
     """What a worker looks for again and again."""
 
-    #: Whether a claim would find something.
+    #: Whether a claim would find something: a run in the queue, or a publication.
     claimable: bool
+    #: Whether a run in state publishing has lost its worker.
+    publications: bool = False
     #: Held runs that somebody wants to end.
     cancelled: tuple[RunId, ...] = ()
 
@@ -105,10 +107,12 @@ class Ledger(Protocol):
         error: RunError | None = None,
         versions: Sequence[TableVersion] = (),
         retry_in_seconds: float | None = None,
+        cells: tuple[int, int] | None = None,
     ) -> bool:
         """Ends the attempt, and the run unless `retry_in_seconds` queues it again.
 
-        An attempt that is cancelled and queued again was handed back: it costs no retry.
+        An attempt that is cancelled and queued again was handed back: it costs no retry. `cells`
+        are those done and all of them, unless `progress` told the same before.
         """
         ...
 

@@ -51,7 +51,13 @@ class Holding:
         """Tells a query that the notebook started."""
         self.ledger.record_query(self.worker, self.run.id, self.run.attempt, query_id)
 
-    def finish(self, ending: Ending, *, retry_in_seconds: float | None = None) -> None:
+    def finish(
+        self,
+        ending: Ending,
+        *,
+        retry_in_seconds: float | None = None,
+        cells: tuple[int, int] | None = None,
+    ) -> None:
         """Tells the end, as long as the lease is ours; waits for a database that is away."""
         self.ending = True
         while not self.lost:
@@ -65,6 +71,7 @@ class Holding:
                     error=ending.error,
                     versions=ending.versions,
                     retry_in_seconds=retry_in_seconds,
+                    cells=cells,
                 )
             except Unavailable:
                 time.sleep(_FINISH_PAUSE)

@@ -70,6 +70,8 @@ class Supervisor:
         #: How the attempt ends that somebody wants to end; absent: by itself.
         self._stop: Ending | None = None
         self._child: Launched | None = None
+        #: Cells done and all of them, as far as nobody has been told; else told with the end.
+        self._untold: tuple[int, int] | None = None
         self._queries: deque[str] = deque(maxlen=_QUERIES_KEPT)
         self._lock = threading.Lock()
 
@@ -108,7 +110,7 @@ class Supervisor:
             return
         # A stop that was asked for after the end changes nothing of it.
         retry = 0.0 if ending is _HAND_BACK else retry_delay(self._run, ending)
-        self.holding.finish(ending, retry_in_seconds=retry)
+        self.holding.finish(ending, retry_in_seconds=retry, cells=self._untold)
 
     def _attempt(self, folder: Path) -> Ending | None:
         run = self._run
@@ -200,12 +202,10 @@ class Supervisor:
         kill_at: float | None = None
         result: dict[str, Any] | None = None
         reported = 0.0
-        progress: tuple[int, int] | None = None
         while True:
+            if self._untold and child.events.empty():
+                reported = self._tell_progress(reported)
             now = time.monotonic()
-            if progress and (progress[0] in {0, progress[1]} or now - reported >= _PROGRESS_PAUSE):
-                self.holding.progress(*progress)
-                progress, reported = None, now
             if deadline is not None and now >= deadline and self._stop is None:
                 self._ask(_timed_out(timeout))
             if self.holding.lost or (kill_at is not None and now >= kill_at):
@@ -218,7 +218,7 @@ class Supervisor:
                 kill_at = now + _GRACE
             moments = [moment for moment in (deadline, kill_at) if moment and moment > now]
             try:
-                tick = _PROGRESS_PAUSE if progress else _TICK
+                tick = _PROGRESS_PAUSE if self._untold else _TICK
                 event = child.events.get(timeout=min([tick, *(m - now for m in moments)]))
             except Empty:
                 continue
@@ -227,7 +227,16 @@ class Supervisor:
             if event["event"] == "finished":
                 result = event["result"]
             elif event["event"] == "progress":
-                progress = event["done"], event["total"]
+                self._untold = event["done"], event["total"]
+
+    def _tell_progress(self, before: float) -> float:
+        """Tells it now and then, the beginning at once; answers when it was last told."""
+        now = time.monotonic()
+        if self._untold is None or (self._untold[0] > 0 and now - before < _PROGRESS_PAUSE):
+            return before
+        self.holding.progress(*self._untold)
+        self._untold = None
+        return now
 
     def _record_query(self, query_id: str) -> None:
         self._queries.append(query_id)

@@ -150,21 +150,26 @@ class Worker:
         begun = 0
         with self._claiming:
             if news.claimable and not self._stopping.is_set():
-                begun = self._claim()
+                begun = self._claim_publications() if news.publications else 0
+                begun += self._claim_runs()
         # Others were faster, or there is a run that this code cannot read.
         self._in_vain = min(self._in_vain + 1, 10) if news.claimable and not begun else 0
 
-    def _claim(self) -> int:
-        """Takes what there is room for; answers how many."""
-        lease = self._settings.lease_seconds
+    def _claim_publications(self) -> int:
+        """Takes over what others were publishing; answers how many."""
         publications = self._ledger.claim_publications(
-            self.name, limit=self._free(), lease_seconds=lease
+            self.name, limit=self._free(), lease_seconds=self._settings.lease_seconds
         )
         for run, staged in publications:
             self._begin(_Publication(self, run, staged))
+        return len(publications)
+
+    def _claim_runs(self) -> int:
+        """Takes what there is room for from the queue; answers how many."""
         room = self._free()
         if room <= 0:
-            return len(publications)
+            return 0
+        lease = self._settings.lease_seconds
         runs = self._ledger.claim_runs(self.name, limit=room, lease_seconds=lease)
         for run in runs:
             _log.info("run.claimed", extra={"run_id": run.id, "attempt": run.attempt})
@@ -179,7 +184,7 @@ class Worker:
                     launcher=self._launcher,
                 )
             )
-        return len(publications) + len(runs)
+        return len(runs)
 
     def _free(self) -> int:
         return self._settings.worker_slots - len(self._held())

@@ -72,17 +72,17 @@ class SqlClaims:
             if held:
                 asked = {"ids": held, "of_owner": worker}
                 cancelled = connection.execute(_TO_STOP, asked).scalars().all()
+            now = self._database.now(connection)
+            lost = room and connection.execute(_LOST_PUBLICATION, {"now": now}).first() is not None
             return News(
-                claimable=room and self._anything(connection),
+                claimable=lost or (room and self._any_queued(connection, now)),
+                publications=lost,
                 cancelled=tuple(RunId(run_id) for run_id in cancelled),
             )
 
-    def _anything(self, connection: sa.Connection) -> bool:
-        now = self._database.now(connection)
-        full = _full(_pool_room(connection))
-        if look(connection, now, limit=1, full=full):
-            return True
-        return connection.execute(_LOST_PUBLICATION, {"now": now}).first() is not None
+    @staticmethod
+    def _any_queued(connection: sa.Connection, now: int) -> bool:
+        return bool(look(connection, now, limit=1, full=_full(_pool_room(connection))))
 
     def claim_runs(self, worker: str, *, limit: int, lease_seconds: float) -> tuple[Run, ...]:
         """Takes queued runs whose time has come; raises each one's attempt number by one.

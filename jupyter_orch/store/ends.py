@@ -35,6 +35,10 @@ _LOCKED: sa.Select[Any] = (
     .order_by(run.c.id)  # so that two who do this at once never wait in a circle
     .with_for_update()
 )
+_CELLS = {
+    name: sa.func.coalesce(sa.bindparam(told, type_=sa.Integer()), run.c[name])
+    for name, told in (("cells_done", "done"), ("cells_total", "total"))
+}
 _END = (
     sa.update(run)
     .where(run.c.id == sa.bindparam("of_run"))
@@ -46,6 +50,7 @@ _END = (
         lease_until=None,
         queue_until=None,
         late_at=None,
+        **_CELLS,
     )
 )
 _QUEUE = (
@@ -59,6 +64,7 @@ _QUEUE = (
         owner=None,
         lease_until=None,
         free_attempts=run.c.free_attempts + sa.bindparam("free", type_=sa.Integer()),
+        **_CELLS,
     )
 )
 _END_ATTEMPT = (
@@ -92,6 +98,8 @@ class End:
     error: RunError | None = None
     versions: Sequence[TableVersion] = ()
     retry_in_seconds: float | None = None
+    #: Those done and all of them.
+    cells: tuple[int, int] | None = None
 
 
 class SqlEnds:
@@ -112,6 +120,7 @@ class SqlEnds:
         error: RunError | None = None,
         versions: Sequence[TableVersion] = (),
         retry_in_seconds: float | None = None,
+        cells: tuple[int, int] | None = None,
     ) -> bool:
         """Ends the attempt, and the run unless `retry_in_seconds` queues it again.
 
@@ -128,6 +137,7 @@ class SqlEnds:
                 error=error,
                 versions=versions,
                 retry_in_seconds=retry_in_seconds,
+                cells=cells,
             )
         )
 
@@ -199,7 +209,7 @@ class _Batch:
             free = int(told.state is RunState.CANCELLED)
             self._queued.append(
                 {"of_run": told.run_id, "later": later, "free": free, "why": reason}
-                | {"what": what["what"]}
+                | {"what": what["what"], **_cells(told)}
             )
             held.state, held.owner = RunState.QUEUED, None
         number = {"of_run": told.run_id, "of_number": told.attempt, "to_state": told.state}
@@ -224,6 +234,7 @@ class _Batch:
                 "why": reason,
                 "what": to_json(error),
                 "now": self._now,
+                **_cells(told),
             }
         )
 
@@ -233,7 +244,7 @@ class _Batch:
             (_END, _without(self._ended, "of_job")),
             (_QUEUE, self._queued),
             (_END_ATTEMPT, self._attempts),
-            (_NOTE_LAST, _without(self._ended, "why", "what", "now")),
+            (_NOTE_LAST, _without(self._ended, "why", "what", "now", "done", "total")),
         ):
             if rows:
                 connection.execute(statement, rows)
@@ -245,6 +256,11 @@ class _Batch:
         told = [each["of_run"] for each in self._ended if each["to_state"] in TOLD]
         if told:
             tell_ended(connection, told, at=self._now)
+
+
+def _cells(told: End) -> dict[str, int | None]:
+    done, total = told.cells or (None, None)
+    return {"done": done, "total": total}
 
 
 def _without(rows: Sequence[dict[str, Any]], *names: str) -> list[dict[str, Any]]:

@@ -1,12 +1,12 @@
 """One door to the database: transactions, its clock, and all that differs between dialects."""
 
-import json
 import os
 import re
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from sqlalchemy.exc import (
 
 from jupyter_orch.domain.errors import BadInput, Unavailable
 from jupyter_orch.settings import private_folder
-from jupyter_orch.store import bulk, postgres
+from jupyter_orch.store import postgres
 from jupyter_orch.store.frozen import wake_writer
 from jupyter_orch.store.rows import instant
 
@@ -71,6 +71,9 @@ class Database:
             writer = {_BEGIN: "BEGIN IMMEDIATE", _SYNCHRONOUS: "FULL"}
             self._writer = engine.execution_options(**writer)
             self._hasty_writer = engine.execution_options(**{**writer, _SYNCHRONOUS: "NORMAL"})
+            # Threads wait for each other in order. SQLite has no queue: it would have them sleep,
+            # longer each time, while others go before them.
+            self._turn: AbstractContextManager[object] = _Turn()
         else:
             sa.event.listen(engine, "connect", postgres.configure)
             self._reader = engine.execution_options(
@@ -78,6 +81,7 @@ class Database:
             )
             self._writer = engine.execution_options(isolation_level="READ COMMITTED")
             self._hasty_writer = self._writer
+            self._turn = nullcontext()
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -96,7 +100,7 @@ class Database:
         may be gone, and never one without those after it. For what is soon said again.
         """
         writer = self._writer if durable else self._hasty_writer
-        with self._translated(), writer.begin() as connection:
+        with self._turn, self._translated(), writer.begin() as connection:
             yield connection
 
     @contextmanager
@@ -124,17 +128,6 @@ class Database:
         """Inserts the row unless any unique key already has it; says whether it did."""
         statement = self._insert(table).on_conflict_do_nothing().returning(sa.literal(1))
         return connection.execute(statement, row).first() is not None
-
-    def insert_all_or_leave(
-        self, connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
-    ) -> list[str]:
-        """Inserts the rows, all of the same columns, unless a unique key has them; their ids."""
-        if not rows:
-            return []
-        statement = bulk.insert_or_leave(table, tuple(rows[0]), sqlite=self.sqlite)
-        # Unescaped, so that what is no text is refused by the driver and not stored broken.
-        written = json.dumps(rows, ensure_ascii=False)
-        return list(connection.execute(statement, {"rows": written}).scalars())
 
     def upsert(
         self, connection: sa.Connection, table: sa.Table, key: str, row: Mapping[str, Any]
@@ -211,6 +204,23 @@ class Database:
         cause = error.orig if isinstance(error, DBAPIError) else error
         words = " ".join(str(cause).split()).rstrip(".")
         return words.replace(self._secret, "***") if self._secret else words
+
+
+class _Turn:
+    """One thread at a time, for as long as anybody may wait for a database."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=BUSY_SECONDS):
+            raise Unavailable(
+                "The database cannot be used: another thread has been writing for too long.",
+                hint="See `jupyter orch doctor`.",
+            )
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 def open_database(url: str, *, clock: Clock = wall_clock) -> Database:

@@ -127,18 +127,6 @@ class SqlLedger(SqlClaims, SqlEnds):
             connection.execute(_RENEW, {"ids": ids, "until": _lease(now, lease_seconds)})
         return tuple(kept)
 
-    def progress(self, worker: str, run_id: RunId, attempt: int, *, done: int, total: int) -> bool:
-        """Tells how far the run is."""
-        with self._database.writing(durable=False) as connection:
-            changed = connection.execute(
-                sa.update(run)
-                .where(*_fence(worker, run_id, attempt), in_state(run, RunState.RUNNING))
-                .values(cells_done=done, cells_total=total)
-            ).rowcount
-            if changed:
-                record(connection, "run", [run_id])
-            return bool(changed)
-
     def record_query(self, worker: str, run_id: RunId, attempt: int, query_id: str) -> bool:
         """Remembers a warehouse query of the run."""
         with self._database.writing() as connection:

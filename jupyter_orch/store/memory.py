@@ -49,7 +49,7 @@ class _MemoryDatabase(Database):
             connect_args={"check_same_thread": False},
         )
         super().__init__(engine, clock=clock)
-        self._turn = threading.Lock()
+        self._one = threading.Lock()
         self._inside: int | None = None
 
     @contextmanager
@@ -68,7 +68,7 @@ class _MemoryDatabase(Database):
     def _alone(self) -> Iterator[None]:
         if self._inside == threading.get_ident():
             raise RuntimeError("A transaction of the memory store cannot be opened inside another.")
-        with self._turn:
+        with self._one:
             self._inside = threading.get_ident()
             try:
                 yield

@@ -12,6 +12,7 @@ from jupyter_orch.store.jobs import SqlJobs
 from jupyter_orch.store.ledger import SqlLedger
 from jupyter_orch.store.notices import SqlNotices
 from jupyter_orch.store.pools import SqlPools
+from jupyter_orch.store.progress import SqlProgress
 from jupyter_orch.store.queue_sweep import SqlQueueSweep
 from jupyter_orch.store.remains import SqlRemains
 from jupyter_orch.store.runs import SqlRuns
@@ -31,6 +32,7 @@ class SqlStore(
     SqlArchive,
     SqlRemains,
     SqlLedger,
+    SqlProgress,
     SqlHints,
     SqlSchedule,
     SqlChanges,
@@ -55,6 +57,7 @@ class SqlStore(
         self._database = database
         self._unreadable = {}
         self._ending = Together(self.finish_all)
+        self._telling = Together(self.progress_all)
         try:
             self.migration = migrate(database)
         except BaseException:

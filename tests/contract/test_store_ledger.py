@@ -12,6 +12,7 @@ from jupyter_orch.domain.model import RunError
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.ports import WorkerInfo
 from jupyter_orch.store.ends import End
+from jupyter_orch.store.progress import Progress
 from jupyter_orch.store.sql import SqlStore
 from jupyter_orch.store.tables import run as run_table
 
@@ -111,6 +112,32 @@ def test_a_run_goes_through_its_states(store: SqlStore) -> None:
     assert told == {("run", run.id), ("table", "a.b"), ("table", "a.c")}
 
 
+@pytest.mark.parametrize("retry", [None, 0.0])
+def test_the_end_tells_the_last_cells(store: SqlStore, retry) -> None:
+    """So that a short run needs no word in between; without them those told before stay."""
+    run = store.add_run(run_of())
+    claim(store)
+    ends = {"state": RunState.FAILED, "retry_in_seconds": retry}
+    assert store.finish("w", run.id, 1, cells=(4, 9), **ends)
+    told = store.get_run(DEFAULT_TEAM, run.id)
+    assert (told.cells_done, told.cells_total) == (4, 9)
+
+
+def test_what_is_told_together_is_judged_one_by_one(store: SqlStore) -> None:
+    """Of many who tell how far they are only those count who hold their run."""
+    first, second = store.add_run(run_of()), store.add_run(run_of())
+    claim(store)
+    told = [
+        Progress(worker="w", run_id=first.id, attempt=1, done=1, total=3),
+        Progress(worker="other", run_id=second.id, attempt=1, done=2, total=3),
+        Progress(worker="w", run_id=first.id, attempt=2, done=3, total=3),
+        Progress(worker="w", run_id=first.id, attempt=1, done=2, total=3),
+    ]
+    assert store.progress_all(told) == (True, False, False, True)
+    found = [store.get_run(DEFAULT_TEAM, run.id).cells_done for run in (first, second)]
+    assert found == [2, 0]
+
+
 def test_inv3_only_the_holder_of_the_attempt_changes_anything(store: SqlStore) -> None:
     """Another worker, another attempt and a stranger's run are all refused."""
     run = store.add_run(run_of())
@@ -166,7 +193,9 @@ def test_inv3_a_publication_is_taken_over_with_its_intent(store: SqlStore) -> No
     staged = (staged_of("a.c"), staged_of("a.b"))
     store.begin_publishing("w", run.id, 1, staged)
     assert store.claim_publications("x", limit=5, lease_seconds=60) == ()
+    assert not store.news("x", [], room=True).publications
     store.heartbeat("w", [(run.id, 1)], lease_seconds=EXPIRED)
+    assert store.news("x", [], room=True).publications
     assert store.reap() == 0
     ((taken, intent),) = store.claim_publications("x", limit=5, lease_seconds=60)
     assert (taken.id, taken.attempt, intent) == (run.id, 1, staged)
