@@ -31,6 +31,7 @@ from motion.oracle import Oracle
 from motion.world import SECOND, World
 
 from jupyter_orch.domain.ids import DEFAULT_TEAM
+from jupyter_orch.server.collector import spare
 from jupyter_orch.store.changes import KEPT_CHANGES
 from jupyter_orch.store.rows import micros
 
@@ -89,6 +90,7 @@ class Simulation:
             if down + DOWN_FOR * SECOND < self._end:
                 world.at(down, life.stop)
                 world.at(down + DOWN_FOR * SECOND, life.begin)
+        spare()  # as the service does
         self._began, cpu = time.perf_counter(), time.process_time()
         life.begin()
         world.run(self._end)

@@ -263,7 +263,6 @@ def private_folder(path: Path) -> Path:
 
     `Path.mkdir` gives its mode to the last folder only.
     """
-    for folder in (*reversed(path.parents), path):
-        if not folder.exists():
-            folder.mkdir(mode=0o700, exist_ok=True)
+    if not path.exists():
+        private_folder(path.parent).joinpath(path.name).mkdir(mode=0o700, exist_ok=True)
     return path

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,9 @@ class Installation:
         wanted = owner.spec.triggers[0]
         now = self.world.now()
         due = timetable(wanted, anchor=now).before(now)
-        past = [next(due) for _ in range(BACKFILL_INTERVALS)]
+        past = list(islice(due, BACKFILL_INTERVALS))
+        if not past:  # a calendar whose first instant is still to come
+            return
         backfill = Backfill(
             id=BackfillId(new_id()),
             team=DEFAULT_TEAM,

@@ -71,9 +71,7 @@ class FolderArtifacts:
 
     def attempt_folder(self, run_id: RunId, attempt: int) -> Path:
         """The folder that holds `notebook.ipynb` and `log.jsonl`; made if absent."""
-        folder = self._attempt_path(run_id, attempt)
-        private_folder(folder.parent)
-        return private_folder(folder)
+        return private_folder(self._attempt_path(run_id, attempt))
 
     def read(
         self, run_id: RunId, attempt: int, name: str, *, last: int | None = None

@@ -9,8 +9,10 @@ _ASIDE = ".writing-"
 
 def clear_asides(folder: Path) -> None:
     """Removes what a process that was killed while writing has left."""
-    for aside in folder.glob(f"{_ASIDE}*"):
-        aside.unlink(missing_ok=True)
+    with os.scandir(folder) as entries:
+        asides = [entry.path for entry in entries if entry.name.startswith(_ASIDE)]
+    for aside in asides:
+        Path(aside).unlink(missing_ok=True)
 
 
 def save_notebook(nb: Any, path: Path, *, durable: bool = False) -> None:
