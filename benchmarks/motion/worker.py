@@ -79,7 +79,8 @@ class NoOpWorker:
             self._stop(run_id)
         if not news.claimable:
             return
-        self._ledger.claim_publications(self.name, limit=room, lease_seconds=LEASE_SECONDS)
+        if news.publications:
+            self._ledger.claim_publications(self.name, limit=room, lease_seconds=LEASE_SECONDS)
         for run in self._ledger.claim_runs(self.name, limit=room, lease_seconds=LEASE_SECONDS):
             self._begin(run)
 

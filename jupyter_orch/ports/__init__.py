@@ -5,7 +5,7 @@ otherwise a method is one transaction, may be called from any thread, and raises
 `errors.Unavailable` when its backend cannot be reached.
 """
 
-from jupyter_orch.ports.archive import Archive, LostAttempt, Remains
+from jupyter_orch.ports.archive import Archive, Expired, LostAttempt, Remains
 from jupyter_orch.ports.artifacts import Artifacts
 from jupyter_orch.ports.backfills import BackfillFeed, BackfillStore
 from jupyter_orch.ports.clock import Clock
@@ -35,6 +35,7 @@ __all__ = [
     "Clock",
     "Courier",
     "DueTrigger",
+    "Expired",
     "Held",
     "JobStore",
     "Ledger",

@@ -8,11 +8,24 @@ from typing import Protocol
 from jupyter_orch.domain.ids import RunId
 
 
+@dataclass(frozen=True)
+class Expired:
+    """A run that may go."""
+
+    run_id: RunId
+    ended_at: datetime
+
+
 class Archive(Protocol):
     """What retention asks of the database; each call is one short transaction."""
 
-    def expired_runs(self, *, ended_before: datetime, limit: int) -> tuple[RunId, ...]:
-        """Ended runs that may go, oldest first: not pinned, not their job's last success or end."""
+    def expired_runs(
+        self, *, ended_before: datetime, limit: int, ended_from: datetime | None = None
+    ) -> tuple[Expired, ...]:
+        """Ended runs that may go, oldest first: not pinned, not their job's last success or end.
+
+        With `ended_from` only those that ended then or later are looked at.
+        """
         ...
 
     def delete_runs(self, run_ids: Sequence[RunId]) -> int:

@@ -45,14 +45,20 @@ class Retention:
         self._monotonic = monotonic
         #: Runs whose files cannot be removed; they must not stand in the way of the others.
         self._stuck: set[RunId] = set()
+        #: What ended before then and is still there has to stay for now: the last success of each
+        #: job, for example. To look through all of that each time would cost more than to remove.
+        self._seen: datetime | None = None
         self._next_runs = self._next_leftovers = 0.0  # on that clock
 
     def do(self) -> None:
         """Goes on for a while if there is something to remove."""
         now = self._monotonic()
+        leftovers = now >= self._next_leftovers
+        if leftovers:
+            self._seen = None  # what had to stay may go by now
         if self._age and now >= self._next_runs and not self._remove_runs(now + PASS_SECONDS):
             self._next_runs = now + IDLE_SECONDS
-        if now >= self._next_leftovers:
+        if leftovers:
             self._next_leftovers = now + LEFTOVERS_EVERY_SECONDS
             if self._age:
                 self.remove_history()
@@ -68,14 +74,17 @@ class Retention:
     def remove_batch(self) -> int:
         """Removes some expired runs, files first; answers 0 when nothing is left to remove.
 
+        A run that had to stay when this one came past it is looked at again an hour later.
         Whoever dies in between leaves rows without files, which the next one removes. Runs whose
         files cannot be removed count the first time: others may wait behind them.
         """
         known = len(self._stuck)
-        found = self._store.expired_runs(
-            ended_before=self._store.now() - self._age, limit=self._batch + len(self._stuck)
-        )
-        bare = [run_id for run_id in found if self._remove_files(run_id)]
+        before = self._store.now() - self._age
+        limit = self._batch + known
+        found = self._store.expired_runs(ended_before=before, ended_from=self._seen, limit=limit)
+        bare = [each.run_id for each in found if self._remove_files(each.run_id)]
+        if not self._stuck:
+            self._seen = found[-1].ended_at if len(found) == limit else before
         removed = self._store.delete_runs(bare) if bare else 0
         return removed + max(0, len(self._stuck) - known)
 

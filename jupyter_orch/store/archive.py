@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.model import Run
 from jupyter_orch.domain.states import RunState
+from jupyter_orch.ports import Expired
 from jupyter_orch.store.backfill_rows import note_removed
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
-from jupyter_orch.store.rows import micros
+from jupyter_orch.store.rows import instant, micros
 from jupyter_orch.store.runs import fetch_run
 from jupyter_orch.store.tables import (
     attempt,
@@ -46,20 +47,27 @@ class SqlArchive:
                 record(connection, "run", [run_id])
             return fetch_run(connection, run_id)
 
-    def expired_runs(self, *, ended_before: datetime, limit: int) -> tuple[RunId, ...]:
+    def expired_runs(
+        self, *, ended_before: datetime, limit: int, ended_from: datetime | None = None
+    ) -> tuple[Expired, ...]:
         """Ended runs that may go, oldest first: not pinned, not their job's last success or end.
 
         A job that was deleted keeps none. Runs in the range of a backfill that goes on stay, too:
         it looks at them to find out what is missing.
         """
         statement = (
-            sa.select(run.c.id)
+            sa.select(run.c.id, run.c.ended_at)
             .where(run.c.ended_at < micros(ended_before), _may_go())
             .order_by(run.c.ended_at)
             .limit(limit)
         )
+        if ended_from is not None:
+            statement = statement.where(run.c.ended_at >= micros(ended_from))
         with self._database.reading() as connection:
-            return tuple(RunId(found) for found in connection.execute(statement).scalars())
+            return tuple(
+                Expired(run_id=RunId(row.id), ended_at=instant(row.ended_at))
+                for row in connection.execute(statement)
+            )
 
     def delete_runs(self, run_ids: Sequence[RunId]) -> int:
         """Removes runs that may go, with all that belongs to them; answers how many.

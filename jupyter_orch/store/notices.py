@@ -59,6 +59,20 @@ _RUNS: sa.Select[Any] = (
     .order_by(run.c.id)
 )
 _ENDED = _RUNS.where(in_state(run, *TOLD))
+#: When a run of the job ended so the last time, a certain run apart.
+_ENDED_BEFORE = {
+    state: sa.select(run.c.ended_at)
+    .where(
+        run.c.job_id == sa.bindparam("of_job"),
+        in_state(run, state),
+        run.c.ended_at.is_not(None),
+        run.c.id != sa.bindparam("of_run"),
+        run.c.kind.in_(_TELLING),
+    )
+    .order_by(run.c.ended_at.desc())
+    .limit(1)
+    for state in TOLD
+}
 
 
 def tell_ended(connection: sa.Connection, run_ids: Sequence[RunId], *, at: int) -> None:
@@ -156,20 +170,9 @@ def _later(now: int, seconds: float) -> int:
 
 def _failed_before(connection: sa.Connection, row: sa.Row[Any]) -> bool:
     """Whether the run of the job that ended before this one had failed."""
+    asked = {"of_job": row.job_id, "of_run": row.id}
     last = {
-        state: connection.execute(
-            sa.select(run.c.ended_at)
-            .where(
-                run.c.job_id == row.job_id,
-                run.c.state == state,
-                run.c.ended_at.is_not(None),
-                run.c.id != row.id,
-                run.c.kind.in_(_TELLING),
-            )
-            .order_by(run.c.ended_at.desc())
-            .limit(1)
-        ).scalar()
-        for state in TOLD
+        state: connection.execute(before, asked).scalar() for state, before in _ENDED_BEFORE.items()
     }
     failed, succeeded = last[RunState.FAILED], last[RunState.SUCCEEDED]
     return failed is not None and (succeeded is None or failed > succeeded)

@@ -18,6 +18,31 @@ _STOPPED = {
     Reason.CANCELLED_BY_USER: "A person cancelled the run.",
     Reason.SUPERSEDED: "A newer run of the job took its place.",
 }
+# Built once: to build and to look up such a statement takes longer than to execute it.
+_WAITING = (
+    sa.select(run.c.id, run.c.attempt, run.c.logical_time)
+    .where(
+        run.c.job_id == sa.bindparam("of_job"),
+        in_state(run, RunState.QUEUED),
+        run.c.kind == "schedule",
+    )
+    # In one order, so that two who do this at once wait for one another and never in a circle.
+    .order_by(run.c.id)
+    .with_for_update()
+)
+_ASK_TO_STOP = (
+    sa.update(run)
+    .where(
+        run.c.job_id == sa.bindparam("of_job"),
+        in_state(run, *ACTIVE),
+        in_state(run, RunState.RUNNING),
+        run.c.kind != "adhoc",
+        run.c.backfill_id.is_(None),
+        ~run.c.cancel_requested,
+    )
+    .values(cancel_requested=True, reason=Reason.SUPERSEDED)
+    .returning(run.c.id)
+)
 
 
 def move(
@@ -125,15 +150,8 @@ def supersede(connection: sa.Connection, job_id: JobId, *, running: bool, at: in
     `running` those under way are asked to stop, whoever wanted them; runs of a backfill and those
     in a person's own process go on.
     """
-    # In one order, so that two who do this at once wait for one another and never in a circle.
-    waiting = (
-        sa.select(run.c.id, run.c.attempt, run.c.logical_time)
-        .where(run.c.job_id == job_id, in_state(run, RunState.QUEUED), run.c.kind == "schedule")
-        .order_by(run.c.id)
-        .with_for_update()
-    )
     count = 0
-    for row in connection.execute(waiting).all():
+    for row in connection.execute(_WAITING, {"of_job": job_id}).all():
         if row.attempt:
             count += end(connection, row.id, RunState.CANCELLED, at=at, reason=Reason.SUPERSEDED)
         else:
@@ -148,20 +166,7 @@ def supersede(connection: sa.Connection, job_id: JobId, *, running: bool, at: in
                 **span,
             )
     if running:
-        asked = connection.execute(
-            sa.update(run)
-            .where(
-                run.c.job_id == job_id,
-                in_state(run, *ACTIVE),
-                in_state(run, RunState.RUNNING),
-                run.c.kind != "adhoc",
-                run.c.backfill_id.is_(None),
-                ~run.c.cancel_requested,
-            )
-            .values(cancel_requested=True, reason=Reason.SUPERSEDED)
-            .returning(run.c.id)
-        ).scalars()
-        ids = asked.all()
+        ids = connection.execute(_ASK_TO_STOP, {"of_job": job_id}).scalars().all()
         record(connection, "run", ids)
         hint(connection)
         count += len(ids)

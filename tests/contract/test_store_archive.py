@@ -50,7 +50,7 @@ def ends_last(store: SqlStore, job: Job) -> Run:
 
 def expired(store: SqlStore, *, before: datetime = LONG_AFTER, limit: int = 100) -> list[RunId]:
     """What may go."""
-    return list(store.expired_runs(ended_before=before, limit=limit))
+    return [each.run_id for each in store.expired_runs(ended_before=before, limit=limit)]
 
 
 def test_the_oldest_go_first(store: SqlStore) -> None:

@@ -16,7 +16,12 @@ from jupyter_orch.artifacts.folder import FolderArtifacts
 from jupyter_orch.domain.ids import DEFAULT_TEAM, RunId, new_id
 from jupyter_orch.domain.model import Run
 from jupyter_orch.domain.states import RunState
-from jupyter_orch.service.retention import LEFTOVERS_EVERY_SECONDS, NOTEBOOK_AGE, Retention
+from jupyter_orch.service.retention import (
+    IDLE_SECONDS,
+    LEFTOVERS_EVERY_SECONDS,
+    NOTEBOOK_AGE,
+    Retention,
+)
 from jupyter_orch.store.sql import SqlStore
 from jupyter_orch.store.tables import backfill, job_version
 
@@ -78,6 +83,24 @@ def test_old_runs_go_with_their_files(store, artifacts, retention, tmp_path) -> 
     retention.do()
     assert left(store) == {run.id for run in kept}
     assert folders(tmp_path) == {run.id for run in kept[:3]}
+
+
+def test_what_had_to_stay_is_looked_at_again_an_hour_later(store, artifacts) -> None:
+    """Passes in between go on where the last one stopped; what may go since then goes at last."""
+    now = 0.0
+    retention = Retention(store, artifacts, days=30, batch=3, monotonic=lambda: now)
+    pinned = run_of_age(store, artifacts, 40)
+    store.set_pinned(pinned.id, pinned=True, user="ada")
+    run_of_age(store, artifacts, 35)
+    retention.do()
+    assert left(store) == {pinned.id}
+    store.set_pinned(pinned.id, pinned=False, user="ada")
+    now += IDLE_SECONDS
+    retention.do()
+    assert left(store) == {pinned.id}
+    now += LEFTOVERS_EVERY_SECONDS
+    retention.do()
+    assert left(store) == set()
 
 
 def test_nothing_to_do_is_looked_at_rarely(store, artifacts, retention) -> None:
