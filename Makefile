@@ -4,6 +4,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests that start the service as people do, several times each.
+RUNNING := $(addprefix tests/integration/,cli end_to_end fleet notify)
 BENCHMARKS := retention takeover cron_oracle fast_motion due_at_once history
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -18,8 +20,15 @@ test: ## everything that can fail: lint, types, front end, tests in Python and i
 	@$(PYTHON) scripts/install.py test
 	@$(BIN)/python scripts/provide.py
 	@$(MAKE) --no-print-directory lint ui
-	@timeout 3600 $(BIN)/python -m pytest $(ARGS)
+	@timeout 3600 $(MAKE) --no-print-directory -j2 --output-sync test-running test-parts
 	@timeout 1200 $(BIN)/python -m pytest tests/journeys $(ARGS)
+
+# Two halves side by side, as most of these wait for processes; journeys want a browser to themselves.
+test-running:
+	@$(BIN)/python -m pytest $(RUNNING) $(ARGS)
+
+test-parts:
+	@$(BIN)/python -m pytest $(addprefix --ignore=,$(RUNNING)) $(ARGS)
 
 lint: ## ruff and mypy
 	$(BIN)/ruff check
@@ -66,4 +75,4 @@ clean: ## remove what was built; data of the demo too
 	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis test-artifacts build dist \
 	  labextension/lib labextension/node_modules jupyter_orch/_labextension
 
-.PHONY: help demo test lint ui trino trino-stop screenshots chaos bench bench-peers clean
+.PHONY: help demo test test-running test-parts lint ui trino trino-stop screenshots chaos bench bench-peers clean
