@@ -22,6 +22,8 @@ from jupyter_orch.store.sql import SqlStore
 SCHEDULERS, WORKERS = 3, 4
 LEASE = 5.0  # seconds
 PERIOD = 5  # seconds
+#: Of each worker: half of them could execute everything, so that what is lost is made up for.
+SLOTS = max(8, chaos_kit.JOBS // 15)
 TABLES = ("default.first", "default.second")
 #: Of a hundred jobs two publish; the others take a moment, or longer than a blow is away.
 PLAIN = [{SECONDS: 0.1}, {SECONDS: 0.5}, {}, {SECONDS: 2.0}] * 24
@@ -42,7 +44,9 @@ def test_inv1_inv3_inv5_inv7_chaos_misses_doubles_and_loses_nothing(
     say(f"seed {chaos_kit.SEED} (CHAOS_SEED repeats it)")
     with (
         closing(SqlStore(url)) as store,
-        Fleet(tmp_path, url, lease_seconds=LEASE, WAREHOUSE__CATALOG_URI=catalog) as fleet,
+        Fleet(
+            tmp_path, url, lease_seconds=LEASE, slots=SLOTS, WAREHOUSE__CATALOG_URI=catalog
+        ) as fleet,
     ):
         for role in [SCHEDULER] * SCHEDULERS + [WORKER] * WORKERS:
             fleet.start(role)
