@@ -203,10 +203,11 @@ def resume(job: str) -> None:
 def delete(job: str, *, yes: bool) -> None:
     """Remove JOB; its runs and tables stay."""
     with open_client() as client:
-        name = client.job(job)["job"]["spec"]["name"]
+        found = client.job(job)["job"]
+        name = found["spec"]["name"]
         if not yes:
             click.confirm(f"Remove the job {name}?", abort=True)
-        client.delete_job(job)
+        client.delete_job(found["id"], version=found["version"])
     render.console().print(f"Removed {render.escape(name)}.")
 
 

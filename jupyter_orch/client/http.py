@@ -104,9 +104,9 @@ class Client:
         """Lets the triggers of a job fire from now on."""
         return self._send("POST", f"/jobs/{_part(key)}:resume")
 
-    def delete_job(self, key: str) -> None:
-        """Removes a job; its runs stay."""
-        self._send("DELETE", f"/jobs/{_part(key)}")
+    def delete_job(self, key: str, *, version: int | None = None) -> None:
+        """Removes a job; its runs stay. Refused when `version` is not the current one any more."""
+        self._send("DELETE", f"/jobs/{_part(key)}", if_match=version)
 
     def schema(self, key: str) -> dict[str, Any]:
         """JSON Schema of a job's parameters."""

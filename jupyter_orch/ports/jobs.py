@@ -47,10 +47,11 @@ class JobStore(Protocol):
         """Pauses, or resumes with new due instants. Saying it twice is harmless."""
         ...
 
-    def delete_job(self, job_id: JobId, *, user: str) -> None:
+    def delete_job(self, job_id: JobId, *, user: str, expected_version: int | None = None) -> None:
         """Removes the job and its triggers; history stays.
 
-        Its queued runs and its backfills are cancelled.
+        Its queued runs and its backfills are cancelled. With `expected_version` only as long as
+        that one is current.
         """
         ...
 

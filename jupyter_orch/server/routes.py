@@ -203,9 +203,12 @@ ROUTES = (
     Route(
         method="DELETE",
         path="/jobs/{job}",
-        does=lambda service, call: service.jobs.delete(call.actor, call.key),
+        does=lambda service, call: service.jobs.delete(
+            call.actor, call.key, expected_version=call.expected_version()
+        ),
         summary="Remove a job; its runs stay to be read",
         status=204,
+        guarded=True,
     ),
     Route(
         method="POST",

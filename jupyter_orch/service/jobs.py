@@ -150,10 +150,15 @@ class Jobs:
         self._timer.wake()
         return resumed
 
-    def delete(self, actor: Actor, key: str) -> None:
-        """Removes the job; its runs stay to be read."""
+    def delete(self, actor: Actor, key: str, *, expected_version: int | None = None) -> None:
+        """Removes the job; its runs stay to be read.
+
+        Raises:
+            StaleWrite: Another version than the one that the person saw is current.
+        """
         require(actor, "write")
-        self._store.delete_job(self._store.get_job(actor.team, key).id, user=actor.user)
+        found = self._store.get_job(actor.team, key)
+        self._store.delete_job(found.id, user=actor.user, expected_version=expected_version)
 
     def show(self, actor: Actor, key: str) -> JobSummary:
         """One job by id or name, with its last run and next due instant."""

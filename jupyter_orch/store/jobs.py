@@ -84,11 +84,7 @@ class SqlJobs:
         """
         with self._database.writing() as connection:
             earlier = _fetch(connection, job_id)
-            if earlier.version != expected_version:
-                raise StaleWrite(
-                    f"Somebody changed the job {earlier.spec.name!r} meanwhile.",
-                    hint="Reload it and make your change again.",
-                )
+            _require_version(earlier, expected_version)
             now = self._database.now(connection)
             values = {"version": earlier.version + 1, "error": None, "updated_at": now}
             try:
@@ -143,13 +139,25 @@ class SqlJobs:
             record(connection, "job", [job_id])
             return _fetch(connection, job_id)
 
-    def delete_job(self, job_id: JobId, *, user: str) -> None:  # noqa: ARG002 - for the audit log
+    def delete_job(
+        self,
+        job_id: JobId,
+        *,
+        user: str,  # noqa: ARG002 - for the audit log
+        expected_version: int | None = None,
+    ) -> None:
         """Removes the job and its triggers; history stays.
 
         Its queued runs and its backfills are cancelled.
+
+        Raises:
+            NotFound: No such job.
+            StaleWrite: Another version than the expected one is current.
         """
         with self._database.writing() as connection:
-            _fetch(connection, job_id)
+            found = _fetch(connection, job_id)
+            if expected_version is not None:
+                _require_version(found, expected_version)
             # First: it waits for a wake-up that is making the job's last run.
             connection.execute(sa.delete(job).where(job.c.id == job_id))
             # First, since it waits for a backfill that just queues its next runs.
@@ -229,6 +237,14 @@ def _fetch(connection: sa.Connection, job_id: JobId, *, lock: bool = True) -> Jo
     if row is None:
         raise NotFound(f"There is no job {job_id}.")
     return job_from(row)
+
+
+def _require_version(found: Job, expected: int) -> None:
+    if found.version != expected:
+        raise StaleWrite(
+            f"Somebody changed the job {found.spec.name!r} meanwhile.",
+            hint="Reload it and make your change again.",
+        )
 
 
 def _named(spec: JobSpec) -> dict[str, str]:

@@ -149,6 +149,18 @@ def test_pausing_stops_the_triggers_and_resuming_accounts_for_the_time(store: Sq
     assert resumed.version == job.version
 
 
+def test_only_the_version_that_was_seen_is_deleted(store: SqlStore) -> None:
+    """Who deletes does not take away what somebody else has just changed."""
+    job = add_job(store, spec_of("daily", every(5)), due=SOON)
+    saved = save(store, job, spec_of("daily", every(6)))
+    with pytest.raises(StaleWrite):
+        store.delete_job(job.id, user="ada", expected_version=job.version)
+    assert store.get_job(DEFAULT_TEAM, "daily") == saved
+    store.delete_job(job.id, user="ada", expected_version=saved.version)
+    with pytest.raises(NotFound):
+        store.get_job(DEFAULT_TEAM, "daily")
+
+
 def test_deleting_cancels_what_waits_and_keeps_history(store: SqlStore) -> None:
     """The job is gone, its name is free, queued runs end, ended ones stay to be read."""
     job = add_job(store, spec_of("daily", every(5)), due=SOON)

@@ -43,7 +43,9 @@ def test_job_is_saved_shown_edited_and_removed(http, spec) -> None:
     assert (saved.status_code, saved.headers["ETag"]) == (200, '"2"')
     stale = http.put(f"{BASE}/jobs/{job['id']}", json=spec, headers={"If-Match": '"1"'})
     assert (stale.status_code, stale.json()["code"]) == (412, "stale_write")
-    gone = http.delete(f"{BASE}/jobs/{job['id']}")
+    late = http.delete(f"{BASE}/jobs/{job['id']}", headers={"If-Match": '"1"'})
+    assert (late.status_code, late.json()["code"]) == (412, "stale_write")
+    gone = http.delete(f"{BASE}/jobs/{job['id']}", headers={"If-Match": '"2"'})
     assert (gone.status_code, gone.content) == (204, b"")
     assert http.get(f"{BASE}/jobs/{job['id']}").status_code == 404
 
