@@ -2,11 +2,12 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, get_args, get_origin
 
 from jupyter_orch._version import __version__
+from jupyter_orch.domain.model import Trigger
 from jupyter_orch.server import bodies
 from jupyter_orch.server.route import Route
 from jupyter_orch.server.routes import BASE
@@ -15,7 +16,7 @@ from jupyter_orch.wire import json_schema
 _REFERENCE = "#/components/schemas/{model}"
 
 
-def describe(routes: Iterable[Route]) -> dict[str, Any]:
+def describe(routes: Sequence[Route]) -> dict[str, Any]:
     """The OpenAPI document of these routes."""
     components: dict[str, Any] = {}
     problem = _schema(bodies.Problem, components)
@@ -32,6 +33,9 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
                 **{str(int(status)): _problem(status, problem) for status in _errors(route)},
             },
         }
+    for route in routes:
+        if route.body is not None:
+            _as_taken(_schema(route.body, {}), components)
     return {
         "openapi": "3.1.0",
         "info": {"title": "jupyter_orch", "version": __version__},
@@ -77,6 +81,29 @@ def _body(route: Route, components: dict[str, Any]) -> dict[str, Any]:
             "content": {"application/json": {"schema": schema}},
         }
     }
+
+
+def _as_taken(schema: dict[str, Any], components: dict[str, Any]) -> None:
+    """Says of everything in a body that unknown fields are refused, and which ids we make."""
+    for name in _referred(schema):
+        part = components[name]
+        if "properties" not in part or part.get("additionalProperties") is False:
+            continue
+        part["additionalProperties"] = False
+        if name == Trigger.__name__:
+            part["required"] = [field for field in part["required"] if field != "id"]
+        _as_taken(part, components)
+
+
+def _referred(schema: Any) -> Iterator[str]:
+    """Names of the components that a schema refers to."""
+    if isinstance(schema, dict):
+        if "$ref" in schema:
+            yield schema["$ref"].rpartition("/")[2]
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            yield from _referred(part)
 
 
 def _answer(route: Route, components: dict[str, Any]) -> dict[str, Any]:

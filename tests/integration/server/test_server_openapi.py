@@ -11,6 +11,7 @@ import pytest
 from service_kit import RunningService
 
 from jupyter_orch.client.transport import TOKEN
+from jupyter_orch.server.openapi import describe
 from jupyter_orch.server.routes import BASE, ROUTES
 
 CHECKS = (
@@ -52,6 +53,15 @@ def reachable(short_folder: Path):
     running.write("a.ipynb", "print(x)", parameters="x: int = 1")
     yield running, f"http://127.0.0.1:{port}{BASE}"
     assert running.stop() == 0
+
+
+def test_what_may_be_sent_is_described_as_it_is_taken() -> None:
+    """Unknown fields are refused at any depth, and a trigger may leave its id to us."""
+    schemas = describe(ROUTES)["components"]["schemas"]
+    closed = {name for name, each in schemas.items() if each.get("additionalProperties") is False}
+    assert {"JobSpec", "Trigger", "Policies", "Notification", "RunJob", "AskBackfill"} <= closed
+    assert not closed & {"Job", "Run", "RunDetail", "Page_Run"}
+    assert schemas["Trigger"]["required"] == ["kind"]
 
 
 @pytest.mark.slow
