@@ -26,14 +26,12 @@ from sqlalchemy.exc import (
 )
 
 from jupyter_orch.domain.errors import BadInput, Unavailable
+from jupyter_orch.frozen import FROZEN_SECONDS, wake_writer
 from jupyter_orch.settings import private_folder
 from jupyter_orch.store import postgres
-from jupyter_orch.store.frozen import wake_writer
 from jupyter_orch.store.rows import instant
 
 BUSY_SECONDS = 30.0
-#: Wait for the right to write after which somebody who holds it may be frozen.
-FROZEN_SECONDS = 2.0
 #: File systems whose locks and shared memory SQLite's write-ahead log cannot trust.
 _NETWORK = re.compile(
     r"nfs\d?|cifs|smb\d?|smbfs|afs|ceph|lustre|gpfs|beegfs|glusterfs|ncpfs|davfs"

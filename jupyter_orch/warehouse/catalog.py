@@ -13,9 +13,10 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_orch.domain.errors import Unavailable
+from jupyter_orch.frozen import FROZEN_SECONDS, wake_holder, wake_writer
 from jupyter_orch.settings import Settings, WarehouseSettings, private_folder
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def open_catalog(settings: Settings) -> "SqlCatalog":
     Raises:
         Unavailable: The catalog's file or server cannot be opened.
     """
+    import sqlalchemy.event
     from pyiceberg.catalog.sql import SqlCatalog
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -39,7 +41,7 @@ def open_catalog(settings: Settings) -> "SqlCatalog":
     try:
         _private_folder(warehouse.location)
         with _locked(_lock_file(warehouse, "catalog")):
-            return SqlCatalog(
+            catalog = SqlCatalog(
                 warehouse.catalog,
                 uri=_prepared_uri(warehouse),
                 warehouse=f"file://{warehouse.location}",
@@ -51,6 +53,9 @@ def open_catalog(settings: Settings) -> "SqlCatalog":
             field="warehouse.catalog_uri",
             hint="Check warehouse.location and warehouse.catalog_uri.",
         ) from error
+    if catalog.engine.dialect.name == "sqlite":
+        sqlalchemy.event.listen(catalog.engine, "do_execute", _execute)
+    return catalog
 
 
 @contextmanager
@@ -58,7 +63,7 @@ def committing(settings: Settings, identifier: str) -> Iterator[None]:
     """Holds the table's lock of this host, so that writers queue instead of colliding.
 
     It only saves retries: what makes a commit safe are Iceberg's own requirements. So a holder
-    that does not move for a minute is not waited for any longer.
+    that does not move for a minute is not waited for any longer; one that is stopped is let go on.
 
     Args:
         settings: Where the warehouse is.
@@ -81,7 +86,24 @@ def _prepared_uri(warehouse: WarehouseSettings) -> str:
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     with closing(sqlite3.connect(file, timeout=_BUSY_SECONDS)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
-    return uri if "timeout=" in uri else f"{uri}{'&' if '?' in uri else '?'}timeout={_BUSY_SECONDS}"
+    if "timeout=" in uri:
+        return uri
+    return f"{uri}{'&' if '?' in uri else '?'}timeout={FROZEN_SECONDS}"
+
+
+def _execute(cursor: sqlite3.Cursor, statement: str, parameters: Any, context: Any) -> bool:
+    """Waits for the right to write as long as others go on with it; a frozen one is made to."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute(statement, parameters)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            wake_writer(Path(context.engine.url.database or ""))
+            time.sleep(random.uniform(0.005, 0.05))  # noqa: S311
+        else:
+            return True  # nobody else has to execute it
 
 
 def _private_folder(folder: Path) -> None:
@@ -99,11 +121,15 @@ def _locked(file: Path) -> Iterator[None]:
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         deadline = time.monotonic() + _LOCK_WAIT_SECONDS
+        look = time.monotonic() + FROZEN_SECONDS
         while time.monotonic() < deadline:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
+                if time.monotonic() > look:
+                    look = time.monotonic() + FROZEN_SECONDS
+                    wake_holder(file)
                 time.sleep(random.uniform(0.005, 0.05))  # noqa: S311
         yield
     finally:
