@@ -38,7 +38,7 @@ BATCH = 500
 #: until it ends others wait for what it holds.
 LONG = 1.0
 #: Seconds for which jobs that are due together share a look at their notebook.
-BURST = 1.0
+BURST = 5.0
 
 
 class _Ahead(BaseTrigger):  # type: ignore[misc]
