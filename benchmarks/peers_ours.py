@@ -108,7 +108,7 @@ class Ours:
 
     def fires(self) -> list[float]:
         """From the due instant to the first attempt."""
-        runs = [page["run"] for page in self.client.runs(job=self._job, limit=200)["items"]]
+        runs = self.client.runs(job=self._job, limit=200)["items"]
         return [
             _seconds(run["started_at"]) - _seconds(run["logical_time"])
             for run in runs
