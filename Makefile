@@ -66,7 +66,7 @@ bench: ## every benchmark, one after the other; docs/benchmarks.md tells what th
 	@$(BIN)/python scripts/provide.py
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
-bench-peers: ## Airflow and jupyter-scheduler beside us; installs both into ~/.cache, takes half an hour
+bench-peers: ## Airflow and jupyter-scheduler beside us; installs both into ~/.cache, takes twenty minutes
 	@$(PYTHON) scripts/install.py test
 	@$(BIN)/python scripts/provide.py
 	@exec $(BIN)/python benchmarks/peers.py
