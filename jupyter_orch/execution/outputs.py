@@ -99,6 +99,11 @@ class AttemptOutputs:
             if not self._ledger.heartbeat(self._worker, held, lease_seconds=self._lease_seconds):
                 raise Refused("The run was taken over by another worker.")
 
+    @property
+    def staged(self) -> bool:
+        """Whether there is something to publish."""
+        return bool(self._staged)
+
     def discard(self) -> None:
         """Drops everything staged; later requests are refused."""
         with self._lock:

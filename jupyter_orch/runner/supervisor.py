@@ -234,9 +234,13 @@ class Supervisor:
         now = time.monotonic()
         if self._untold is None or (self._untold[0] > 0 and now - before < _PROGRESS_PAUSE):
             return before
-        self.holding.progress(*self._untold)
-        self._untold = None
+        self._tell_untold()
         return now
+
+    def _tell_untold(self) -> None:
+        if self._untold is not None:
+            self.holding.progress(*self._untold)
+            self._untold = None
 
     def _record_query(self, query_id: str) -> None:
         self._queries.append(query_id)
@@ -285,6 +289,8 @@ class Supervisor:
                 self._masker.text(tail),
             )
         elif result["reason"] is None:
+            if outputs.staged:  # publishing may take long, and its end may be another worker's
+                self._tell_untold()
             return outputs.publish()
         else:
             error: RunError = wire.load(RunError, result["error"])

@@ -6,6 +6,7 @@ import pytest
 
 from jupyter_orch.domain.errors import OrchError, Unavailable
 from jupyter_orch.domain.states import Reason, RunState
+from jupyter_orch.runner import supervisor as supervisor_module
 
 from .conftest import House, notebook, text_of
 
@@ -105,9 +106,12 @@ def test_inv5_a_publish_intent_is_rolled_forward_by_the_next_worker(
         return real(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(house.warehouse, "publish", publish)
+    monkeypatch.setattr(supervisor_module, "_PROGRESS_PAUSE", 3600.0)  # as in a short notebook
     worker = house.worker(lease_seconds=2.0)
     run = house.add(notebook(WRITE, parameters="options = {}"))
     house.wait(run, RunState.PUBLISHING)
+    found = house.get(run)
+    assert found.cells_done == found.cells_total > 0  # also when the end is told by another worker
     worker.stop(30)
     away = False
     house.worker()
