@@ -104,7 +104,7 @@ class LedgerClient:
             error=error,
             versions=versions,
             retry_in_seconds=retry_in_seconds,
-            cells=cells,
+            **({} if cells is None else {"cells": cells}),  # a service of older code refuses it
         )
 
     def reap(self) -> int:
