@@ -18,11 +18,12 @@ import sqlalchemy as sa
 from kit import add_jobs
 from noop_launcher import NoopAttempt
 from peers_kit import START_SECONDS, Handled, Marks, process, wait_for
+from store_kit import job_of
 
 from jupyter_orch.artifacts.folder import FolderArtifacts
 from jupyter_orch.client import Client
-from jupyter_orch.domain.ids import DEFAULT_TEAM, JobId, new_id
-from jupyter_orch.domain.model import Job, JobSpec, Trigger
+from jupyter_orch.domain.ids import DEFAULT_TEAM
+from jupyter_orch.domain.model import JobSpec, Trigger
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.runner.worker import Worker
 from jupyter_orch.scheduler.timer import Timer
@@ -180,7 +181,7 @@ def _noop_rate(url: str, folder: Path, count: int) -> float:
     due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=FIRE_SECONDS)
     once = Trigger(id="once", kind="once", at=due)
     spec = JobSpec(name="", notebook=str(path), triggers=(once,))
-    add_jobs(store, [_job(replace(spec, name=f"noop {n}"), due) for n in range(count)], due=due)
+    add_jobs(store, [job_of(replace(spec, name=f"noop {n}")) for n in range(count)], due=due)
     worker = Worker(
         store,
         artifacts,
@@ -205,18 +206,6 @@ def _noop_rate(url: str, folder: Path, count: int) -> float:
         raise RuntimeError(f"a run failed: {others[0]}")
     store.close()
     return count / (last / 1_000_000 - due.timestamp())
-
-
-def _job(spec: JobSpec, now: datetime) -> Job:
-    return Job(
-        id=JobId(new_id()),
-        team=DEFAULT_TEAM,
-        version=1,
-        spec=spec,
-        created_by="ann",
-        created_at=now,
-        updated_at=now,
-    )
 
 
 def _ended(store: SqlStore) -> int:
