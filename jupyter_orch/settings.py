@@ -62,6 +62,10 @@ class Settings:
     artifacts_dir: Path
     worker_slots: int
     lease_seconds: float
+    #: Seconds that what executes notebooks stays ready for the next one.
+    warm_seconds: float
+    #: Whether Python kernels are forked from a process that has imported everything already.
+    fork_kernels: bool
     output_limit_mb: float
     warehouse: WarehouseSettings
     notify: NotifySettings
@@ -98,6 +102,8 @@ def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> 
         artifacts_dir=reader.path("artifacts.dir", state_dir / "artifacts"),
         worker_slots=reader.whole("worker.slots", 2, least=1),
         lease_seconds=reader.number("worker.lease_seconds", 15.0, least=1.0),
+        warm_seconds=reader.number("execution.warm_seconds", 900.0, least=0.0),
+        fork_kernels=reader.one_of("execution.kernels", ("auto", "stock")) == "auto",
         output_limit_mb=reader.number("execution.output_limit_mb", 10.0, least=0.001),
         warehouse=WarehouseSettings(
             catalog=reader.text("warehouse.catalog", "lake"),
@@ -207,6 +213,13 @@ class _Reader:
         if number != int(number):
             raise self._wrong(key, number, "a whole number")
         return int(number)
+
+    def one_of(self, key: str, words: tuple[str, ...]) -> str:
+        """One of these words; absent: the first."""
+        word = self.text(key, words[0])
+        if word not in words:
+            raise self._wrong(key, word, " or ".join(words))
+        return word
 
     def _wrong(self, key: str, value: object, wanted: str) -> BadInput:
         return self.refuse(key, f"The setting {key} is {value!r}, and must be {wanted}.")

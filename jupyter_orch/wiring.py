@@ -18,7 +18,7 @@ from jupyter_orch.settings import Settings, private_folder
 from jupyter_orch.wire import load
 
 if TYPE_CHECKING:
-    from jupyter_orch.runner.child import Launcher
+    from jupyter_orch.runner.launcher import Launcher
     from jupyter_orch.scheduler.chores import Chore
     from jupyter_orch.store.schema import Migration, Standing, Step
 
@@ -50,7 +50,6 @@ def open_service(
         Unavailable: The database or the catalog cannot be opened.
     """
     from jupyter_orch.notify import SettingsCourier
-    from jupyter_orch.runner.child import Child
     from jupyter_orch.runner.worker import Worker
     from jupyter_orch.scheduler.chores import Chores
     from jupyter_orch.scheduler.timer import Timer
@@ -65,7 +64,7 @@ def open_service(
         schedules = "scheduler" in roles
         works = "worker" in roles
         worker = (
-            Worker(store, artifacts, warehouse, settings, launcher=launcher or Child)
+            Worker(store, artifacts, warehouse, settings, launcher=launcher)
             if works
             else Elsewhere()
         )

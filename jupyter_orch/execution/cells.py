@@ -1,14 +1,16 @@
 """Execution of the cells by papermill's own client, with outputs capped, masked and logged."""
 
-import os
+import asyncio
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from jupyter_core.utils import run_sync
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 
+from jupyter_orch.execution.kernels.lease import KernelLease, signal_group
 from jupyter_orch.execution.log import RunLog
 from jupyter_orch.execution.mask import Masker
 from jupyter_orch.execution.output_limit import OutputLimit
@@ -16,6 +18,8 @@ from jupyter_orch.execution.output_limit import OutputLimit
 #: How long outputs may arrive after their cell has ended, in seconds. Papermill's four are too few
 #: for a large output on a loaded machine.
 _IOPUB_TIMEOUT = 600
+#: Seconds in which the last messages of a kernel that has ended may still be on their way.
+_LAST_MESSAGES = 0.05
 
 
 class Stopped(Exception):
@@ -34,7 +38,6 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
         run_log: RunLog,
         masker: Masker,
         output_limit: int,
-        sockets: str | None = None,
         **options: Any,
     ) -> None:
         """Prepares the execution.
@@ -44,8 +47,6 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
             run_log: Gets what each cell does, and the full text of capped outputs.
             masker: Knows the secrets.
             output_limit: Bytes of output that a cell may leave in the notebook.
-            sockets: Short path that the kernel's unix sockets begin with; absent: TCP ports, which
-                two kernels that start at the same time may both take.
             options: Those of papermill's client.
         """
         options.setdefault("iopub_timeout", _IOPUB_TIMEOUT)
@@ -53,41 +54,42 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
         self._run_log = run_log
         self._masker = masker
         self._limit = OutputLimit(output_limit, run_log)
-        self._sockets = sockets
+        self._lease: KernelLease | None = None
         self._stopping = threading.Event()
 
-    def create_kernel_manager(self) -> Any:
-        """The manager of the kernel, which talks through unix sockets when it may."""
-        manager = super().create_kernel_manager()
-        if self._sockets is not None:
-            manager.transport = "ipc"
-            manager.ip = self._sockets
-        return manager
+    def run(self, *, env: Mapping[str, str]) -> None:
+        """Starts a kernel of its own, executes every cell and ends the kernel."""
+        self.execute(env=dict(env))
 
-    def run(
-        self,
-        *,
-        env: Mapping[str, str],
-        cwd: str | None = None,
-        preexec_fn: Callable[[], None] | None = None,
-    ) -> None:
-        """Starts the kernel in `cwd`, executes every cell and ends the kernel."""
-        found: dict[str, Any] = {"env": dict(env), "preexec_fn": preexec_fn}
-        if cwd is not None:
-            found["cwd"] = cwd
-        self.execute(**found)
+    async def run_in(self, lease: KernelLease) -> None:
+        """Executes every cell in this kernel, as papermill's client does in one of its own."""
+        self.reset_execution_trackers()
+        self._lease, self.kc = lease, lease.client
+        for index, cell in enumerate(self.nb.cells):
+            try:
+                self.nb_man.cell_start(cell, index)
+                await self.async_execute_cell(cell, index)
+            except CellExecutionError as error:
+                self.nb_man.cell_exception(self.nb.cells[index], cell_index=index, exception=error)
+                break
+            finally:
+                self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
+        info = await self.async_wait_for_reply(self.kc.kernel_info())
+        if info is not None:
+            self.nb.metadata["language_info"] = info["content"]["language_info"]
+        self.set_widgets_metadata()
 
     def stop(self) -> None:
         """Interrupts the cell that runs; safe to say twice."""
         self._stopping.set()
+        if self._lease is not None:
+            signal_group(self._lease.pid, signal.SIGINT)
+            return
         pid = getattr(getattr(self.km, "provisioner", None), "pid", None)
         if pid:
-            try:
-                os.killpg(pid, signal.SIGINT)
-            except ProcessLookupError:
-                return
+            signal_group(pid, signal.SIGINT)
 
-    def execute_cell(self, cell: Any, cell_index: int, **options: Any) -> Any:
+    async def async_execute_cell(self, cell: Any, cell_index: int, **options: Any) -> Any:
         """Executes one cell; a cell that cannot end is marked failed as one that raised."""
         if cell.cell_type == "code" and cell.source.strip():
             self._run_log.write("cell.started", cell=cell_index)
@@ -95,10 +97,27 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
         try:
             if self._stopping.is_set():
                 raise Stopped  # noqa: TRY301 - it is marked like the other two
-            return super().execute_cell(cell, cell_index, **options)
+            return await super().async_execute_cell(cell, cell_index, **options)
         except (CellTimeoutError, DeadKernelError, Stopped):
             self.nb_man.cell_exception(cell, cell_index=cell_index)
             raise
+
+    execute_cell = run_sync(async_execute_cell)
+
+    async def _async_poll_kernel_alive(self) -> None:
+        """Told at once that the kernel has ended, where nbclient looks once a second."""
+        if self._lease is None:
+            await super()._async_poll_kernel_alive()
+            return
+        await asyncio.shield(self._lease.exited)
+        await asyncio.sleep(_LAST_MESSAGES)
+        if self.task_poll_for_reply is not None:
+            self.task_poll_for_reply.cancel()
+
+    async def _async_check_alive(self) -> None:
+        if self._lease is not None and self._lease.exited.done():
+            raise DeadKernelError("Kernel died")
+        await super()._async_check_alive()
 
     def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
         """Masks and caps the message before papermill's client sees it."""

@@ -4,6 +4,8 @@ The file equals papermill's: injected-parameters cell, `metadata.papermill`, err
 """
 
 import json
+import os
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,12 +26,17 @@ from papermill.parameterize import parameterize_notebook
 from jupyter_orch.domain.model import RunError
 from jupyter_orch.domain.states import Reason
 from jupyter_orch.execution.cells import CellClient, Stopped
+from jupyter_orch.execution.kernels.lease import KernelFailed, KernelLease, KernelStart
+from jupyter_orch.execution.kernels.pool import KernelPool
 from jupyter_orch.execution.log import RunLog
 from jupyter_orch.execution.mask import Masker
 from jupyter_orch.execution.notebook_file import save_notebook
 from jupyter_orch.kernel.retry import NonRetryableError
 
+#: A cell with this tag keeps its notebook from being executed in a forked kernel.
+COLD_TAG = "stock-kernel"
 _KERNEL_START_TIMEOUT = 120  # seconds; a loaded machine takes its time
+_LAST_WORDS = 4000  # bytes
 _ERROR_MARKERS = 2  # cells that papermill inserts before the one that raised
 
 
@@ -49,8 +56,12 @@ class NotebookRequest:
     #: Folder in which the kernel starts.
     cwd: str | None = None
     cell_timeout_seconds: float | None = None
-    #: Where a Python kernel makes its unix sockets: a short path in a private folder.
+    #: Where a kernel makes its unix sockets: a short path in a private folder.
     sockets: str | None = None
+    #: The file that takes what the kernel writes to its console.
+    console: str = os.devnull
+    #: Whether the kernel may be forked from a process that has imported everything already.
+    fork: bool = True
     #: Bytes of output kept in the notebook, per cell.
     output_limit: int = 10_000_000
 
@@ -64,7 +75,7 @@ class NotebookResult:
 
 
 class NotebookRun:
-    """One execution of one notebook; `stop` may be called from another thread."""
+    """One execution of one notebook, in the loop of an executor."""
 
     def __init__(
         self,
@@ -73,14 +84,26 @@ class NotebookRun:
         run_log: RunLog,
         masker: Masker,
         progress: Callable[[int, int], None],
+        started: Callable[[int], None] = lambda _pid: None,
     ) -> None:
+        """Prepares the execution.
+
+        Args:
+            request: What to execute.
+            run_log: Gets what happens.
+            masker: Knows the secrets.
+            progress: Gets the cells done and all of them.
+            started: Gets the kernel's process id.
+        """
         self._request = request
-        self._sockets = request.sockets
+        self._started = started
         self._log = run_log
         self._masker = masker
         self._progress = progress
         self._client: CellClient | None = None
         self._stop_asked = False
+        #: The kernel, from its start on.
+        self.kernel: KernelLease | None = None
 
     def stop(self) -> None:
         """Interrupts the notebook; what is done so far is saved."""
@@ -88,9 +111,7 @@ class NotebookRun:
         if self._client is not None:
             self._client.stop()
 
-    def execute(
-        self, env: Mapping[str, str], *, preexec_fn: Callable[[], None] | None = None
-    ) -> NotebookResult:
+    async def execute(self, env: Mapping[str, str], kernels: KernelPool) -> NotebookResult:
         """Executes the notebook in a kernel with this environment."""
         try:
             manager, kernel = self._prepare()
@@ -101,7 +122,7 @@ class NotebookRun:
         self._progress(0, len(manager.nb.cells))
         manager.notebook_start()
         try:
-            stopped = self._execute(manager, kernel, env, preexec_fn)
+            stopped = await self._execute(manager, kernel, env, kernels)
         finally:
             manager.notebook_complete()
         result = result_of(manager.nb) if stopped is None else stopped
@@ -128,51 +149,99 @@ class NotebookRun:
             )
         nb = prepare_notebook_metadata(nb, request.notebook, request.output)
         nb = remove_error_markers(nb)
-        if language != "python":  # the Java library of ZeroMQ knows no unix sockets
-            self._sockets = None
         return SavingManager(nb, Path(request.output), self._progress), kernel
 
-    def _execute(
+    async def _execute(
         self,
         manager: "SavingManager",
         kernel: str,
         env: Mapping[str, str],
-        preexec_fn: Callable[[], None] | None,
+        kernels: KernelPool,
     ) -> NotebookResult | None:
         """Executes the cells; answers why they could not all be tried, else None."""
         timeout = self._request.cell_timeout_seconds
+        try:
+            lease = await self._start(manager.nb, kernel, env, kernels)
+        except (KernelFailed, RuntimeError, OSError) as error:
+            return self._dead("KernelNotStarted", str(error), None)
+        self.kernel = lease
+        self._started(lease.pid)
         self._client = CellClient(
             manager,
             run_log=self._log,
             masker=self._masker,
             output_limit=self._request.output_limit,
-            sockets=self._sockets,
             kernel_name=kernel,
             timeout=timeout,
             interrupt_on_timeout=False,
-            startup_timeout=_KERNEL_START_TIMEOUT,
         )
         if self._stop_asked:
             self._client.stop()
         try:
-            self._client.run(env=env, cwd=self._request.cwd, preexec_fn=preexec_fn)
+            await self._client.run_in(lease)
         except CellTimeoutError as error:
             message = f"The cell took longer than {timeout:g} s." if timeout else str(error)
             return _failed(Reason.CELL_TIMEOUT, "CellTimeout", message, manager.current)
         except DeadKernelError:
-            return _failed(
-                Reason.KERNEL_DIED,
-                "KernelDied",
-                "The kernel ended by itself while the cell ran.",
-                manager.current,
-            )
+            message = f"The kernel ended by itself while the cell ran: {_end_of(lease)}."
+            return self._dead("KernelDied", message, manager.current)
         except Stopped:
             return _failed(
                 Reason.CANCELLED_BY_USER, "Stopped", "The run was stopped.", manager.current
             )
-        except (RuntimeError, OSError, TimeoutError) as error:
-            return _failed(Reason.KERNEL_DIED, "KernelNotStarted", self._masker.text(str(error)))
+        finally:
+            await lease.shutdown()
+            kernels.ended(lease)
         return None
+
+    async def _start(
+        self, nb: Any, kernel: str, env: Mapping[str, str], kernels: KernelPool
+    ) -> KernelLease:
+        request = self._request
+        return await kernels.start(
+            KernelStart(
+                name=kernel,
+                env=env,
+                cwd=request.cwd or str(Path.cwd()),
+                sockets=request.sockets,
+                console=Path(request.console),
+                timeout=_KERNEL_START_TIMEOUT,
+            ),
+            cold=self._cold(nb),
+            tell=lambda reason: self._log.write("kernel.stock", reason=reason),
+        )
+
+    def _cold(self, nb: Any) -> str | None:
+        """Why the notebook itself, or who runs it, wants a stock kernel."""
+        if not self._request.fork:
+            return "The settings say so."
+        if any(COLD_TAG in cell.metadata.get("tags", []) for cell in nb.cells):
+            return f"A cell has the tag {COLD_TAG}."
+        return None
+
+    def _dead(self, name: str, message: str, cell: int | None) -> NotebookResult:
+        """A kernel that is no more, with its last words to its console."""
+        try:
+            said = Path(self._request.console).read_bytes()[-_LAST_WORDS:]
+        except OSError:
+            said = b""
+        return _failed(
+            Reason.KERNEL_DIED,
+            name,
+            self._masker.text(message),
+            cell,
+            self._masker.text(said.decode("utf-8", "replace")),
+        )
+
+
+def _end_of(kernel: KernelLease) -> str:
+    """How it ended, for people."""
+    if not kernel.exited.done():
+        return "it does not answer any more"
+    code = os.waitstatus_to_exitcode(kernel.exited.result())
+    if code >= 0:
+        return f"exit status {code}"
+    return f"signal {signal.Signals(-code).name}"
 
 
 def result_of(nb: Any) -> NotebookResult:

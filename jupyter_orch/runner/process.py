@@ -31,13 +31,23 @@ def kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def kill_marked(channel: Path) -> None:
+def kernel_name(pid: int) -> str:
+    """The name that a forked kernel bears, and whatever it forks, until that starts a program."""
+    return f"orch-{pid}"
+
+
+def kill_marked(channel: Path, kernel: int | None = None) -> None:
     """Kills every process of an attempt, also those that left its process group.
 
-    They are known by the attempt's channel in their environment. Rounds, as they may still fork.
+    They are known by the attempt's channel in their environment; what a forked kernel has forked,
+    by the kernel's name. Rounds, as they may still fork.
+
+    Args:
+        channel: The attempt's channel.
+        kernel: Process id of its kernel, if known.
     """
     for _ in range(_KILL_ROUNDS):
-        pids = list(_marked(channel))
+        pids = list(_marked(channel, kernel))
         if not pids:
             return
         for pid in pids:
@@ -46,16 +56,17 @@ def kill_marked(channel: Path) -> None:
         time.sleep(0.02)
 
 
-def _marked(channel: Path) -> Iterator[int]:
+def _marked(channel: Path, kernel: int | None) -> Iterator[int]:
     if not _PROC.is_dir():
         return
     mark = f"\0{SOCKET_VARIABLE}={channel}\0".encode()
+    name = f"{kernel_name(kernel)}\n".encode() if kernel is not None else None
     for entry in _PROC.iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         with contextlib.suppress(OSError):  # it ended, or belongs to somebody else
             environment = b"\0" + (entry / "environ").read_bytes() + b"\0"
-            if mark in environment:
+            if mark in environment or (name and (entry / "comm").read_bytes() == name):
                 yield int(entry.name)
 
 

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -20,9 +21,9 @@ from jupyter_orch.execution.outputs import AttemptOutputs, Ending
 from jupyter_orch.execution.private import channel_path, private_folder
 from jupyter_orch.execution.requests import KernelRequests
 from jupyter_orch.ports import Artifacts, Ledger, Warehouse
-from jupyter_orch.runner.child import Launched, Launcher
 from jupyter_orch.runner.environment import kernel_environment
 from jupyter_orch.runner.holding import Holding, retry_delay
+from jupyter_orch.runner.launcher import Launched, Launcher
 from jupyter_orch.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -32,7 +33,6 @@ _GRACE = 2.0
 _LAST_QUERIES = 1.0  # seconds that an attempt waits for the end of its queries
 _TICK = 1.0  # seconds; stops and events wake the watch earlier
 _PROGRESS_PAUSE = 0.2  # seconds between two reports of progress
-_STDERR_TAIL = 4000  # bytes
 _QUERIES_KEPT = 32  # the latest ones; older ones have ended
 _MEGABYTE = 1_000_000
 NOTEBOOK = "notebook.ipynb"
@@ -72,6 +72,8 @@ class Supervisor:
         self._child: Launched | None = None
         #: Cells done and all of them, as far as nobody has been told; else told with the end.
         self._untold: tuple[int, int] | None = None
+        #: What was last heard of an execution that ended without a result.
+        self._last_words = ""
         self._queries: deque[str] = deque(maxlen=_QUERIES_KEPT)
         self._lock = threading.Lock()
 
@@ -155,7 +157,7 @@ class Supervisor:
             result = self._run_child(folder, kept, channel, log)
         finally:
             channel.close()
-        return self._conclude(result, outputs, folder)
+        return self._conclude(result, outputs)
 
     def _run_child(
         self, folder: Path, kept: Path, channel: ChannelServer, log: RunLog
@@ -171,6 +173,8 @@ class Supervisor:
                     "parameters": self._run.parameters,
                     "kernel": self._run.kernel,
                     "sockets": str(folder / "kernel"),
+                    "console": str(folder / "console"),
+                    "fork": self._settings.fork_kernels,
                     "cwd": str(self._working_folder(folder, log)),
                     "cell_timeout_seconds": self._run.policies.cell_timeout_seconds,
                     "output_limit": int(self._settings.output_limit_mb * _MEGABYTE),
@@ -184,7 +188,7 @@ class Supervisor:
         try:
             return self._watch(child, log)
         finally:
-            child.close()
+            self._last_words = self._last_words or child.close()
             clear_asides(kept)
 
     def _working_folder(self, folder: Path, log: RunLog) -> Path:
@@ -224,10 +228,18 @@ class Supervisor:
                 continue
             if event is None:
                 return result
-            if event["event"] == "finished":
-                result = event["result"]
-            elif event["event"] == "progress":
-                self._untold = event["done"], event["total"]
+            result = self._hear(event) or result
+
+    def _hear(self, event: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Takes in what is told; answers the result, when it is that."""
+        if event["event"] == "finished":
+            result: dict[str, Any] = event["result"]
+            return result
+        if event["event"] == "progress":
+            self._untold = event["done"], event["total"]
+        elif event["event"] == "broken":
+            self._last_words = event["traceback"]
+        return None
 
     def _tell_progress(self, before: float) -> float:
         """Tells it now and then, the beginning at once; answers when it was last told."""
@@ -268,9 +280,7 @@ class Supervisor:
         if self._child is not None:
             self._child.mask(value)
 
-    def _conclude(
-        self, result: dict[str, Any] | None, outputs: AttemptOutputs, folder: Path
-    ) -> Ending | None:
+    def _conclude(self, result: dict[str, Any] | None, outputs: AttemptOutputs) -> Ending | None:
         if self._stop is not None or result is None or result["reason"] is not None:
             # Once more: an interrupted notebook may have begun another one.
             self._stop_queries().join(_LAST_QUERIES)
@@ -282,11 +292,10 @@ class Supervisor:
         if stop is not None:
             ending = stop
         elif result is None:
-            tail = (folder / "stderr").read_bytes()[-_STDERR_TAIL:].decode("utf-8", "replace")
             ending = _failed(
                 Reason.PLATFORM_ERROR,
                 "The process that executed the notebook ended without a result.",
-                self._masker.text(tail),
+                self._masker.text(self._last_words),
             )
         elif result["reason"] is None:
             if outputs.staged:  # publishing may take long, and its end may be another worker's

@@ -16,8 +16,9 @@ from jupyter_orch.domain.outputs import StagedOutput
 from jupyter_orch.execution.log import FILE_NAME, RunLog
 from jupyter_orch.execution.outputs import publish
 from jupyter_orch.ports import Artifacts, Warehouse, WorkerInfo, WorkerStore
-from jupyter_orch.runner.child import Child, Launcher
+from jupyter_orch.runner.executor import Executor
 from jupyter_orch.runner.holding import Holding
+from jupyter_orch.runner.launcher import Launcher
 from jupyter_orch.runner.listener import Listener
 from jupyter_orch.runner.process import clear_leftovers
 from jupyter_orch.runner.supervisor import Supervisor
@@ -54,7 +55,7 @@ class Worker:
         settings: Settings,
         *,
         name: str | None = None,
-        launcher: Launcher = Child,
+        launcher: Launcher | None = None,
     ) -> None:
         #: Unique among all workers, also after a restart on the same host.
         self.name = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
@@ -62,7 +63,8 @@ class Worker:
         self._artifacts = artifacts
         self._warehouse = warehouse
         self._settings = settings
-        self._launcher = launcher
+        self._executor = Executor(warm_seconds=settings.warm_seconds)
+        self._launcher = launcher or self._executor.launch
         self._lock = threading.Lock()
         self._tasks: dict[threading.Thread, _Task] = {}
         self._stopping = threading.Event()
@@ -116,6 +118,7 @@ class Worker:
             if loop.is_alive():
                 loop.join()
         self._listener.stop()
+        self._executor.close()
 
     def _join_tasks(self, timeout: float) -> None:
         deadline = time.monotonic() + timeout
@@ -222,6 +225,7 @@ class Worker:
             self._heart_woken.clear()
             self._guarded("heartbeat", self._beat)
             self._give_up_old_leases()
+            self._guarded("rest", self._executor.rest)
             self._heart_woken.wait(self._settings.lease_seconds / 3)
 
     def _beat(self) -> None:

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,6 +144,20 @@ def marked(word: str, names: Sequence[str] = ("environ", "cmdline")) -> list[int
                 found.append(int(entry.name))
         except OSError:
             continue
+    return found
+
+
+def left_of_attempts(house: House) -> list[int]:
+    """Processes of this house's attempts: kernels, and what kernels have started."""
+    found = []
+    for pid in marked(str(house.settings.state_dir), ("environ",)):
+        with suppress(OSError):
+            forked = (Path("/proc") / str(pid) / "comm").read_text().startswith("orch-")
+            if (
+                forked
+                or b"JUPYTER_ORCH_CHANNEL=" in (Path("/proc") / str(pid) / "environ").read_bytes()
+            ):
+                found.append(pid)
     return found
 
 

@@ -15,7 +15,7 @@ from jupyter_orch.domain.model import Policies, Run
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.service.sweep import Sweep
 
-from .conftest import House, marked, notebook, until
+from .conftest import House, left_of_attempts, marked, notebook, until
 
 WORKER = """
 import sys, threading
@@ -88,20 +88,20 @@ def test_inv7_a_killed_worker_leaves_no_kernel_and_its_run_is_taken_again(house:
 
 
 @pytest.mark.slow
-def test_inv7_a_killed_child_fails_the_run_and_takes_its_kernel_along(house: House) -> None:
+def test_inv7_a_killed_executor_fails_the_run_and_takes_its_kernel_along(house: House) -> None:
     """The reason is platform_error, and nothing of the attempt is alive afterwards."""
     house.worker()
     run = asleep(house, 6178)
     until((house.folder / "asleep").exists)
-    child = next(
+    executor = next(
         process
         for process in psutil.Process().children()
-        if "jupyter_orch.runner.attempt" in process.cmdline()
+        if "jupyter_orch.runner.executor_main" in process.cmdline()
     )
-    child.send_signal(signal.SIGKILL)
+    executor.send_signal(signal.SIGKILL)
     done = house.wait(run)
     assert (done.state, done.reason) == (RunState.FAILED, Reason.PLATFORM_ERROR)
-    assert not marked(str(house.settings.state_dir), ("environ",))
+    assert not left_of_attempts(house)
     nb = house.executed(run)
     assert json.dumps(nb)  # whole, as it was after the last cell that ended
 
@@ -115,7 +115,7 @@ def test_inv7_a_killed_kernel_fails_the_run(house: House) -> None:
     (kernel,) = [
         process
         for process in psutil.Process().children(recursive=True)
-        if "ipykernel_launcher" in process.cmdline()
+        if process.name().startswith("orch-")
     ]
     kernel.send_signal(signal.SIGKILL)
     done = house.wait(run)

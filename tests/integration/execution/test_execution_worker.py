@@ -13,10 +13,10 @@ from jupyter_orch.domain.model import Policies, Run
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.execution.outputs import Ending
 from jupyter_orch.runner import worker as worker_module
-from jupyter_orch.runner.child import Child
+from jupyter_orch.runner.executor import Executor
 from jupyter_orch.runner.supervisor import Supervisor
 
-from .conftest import House, marked, notebook, text_of, until
+from .conftest import House, left_of_attempts, marked, notebook, text_of, until
 
 SLEEPER = (
     "import time, os\nprint('asleep', flush=True)\nopen(f'{mark}', 'w').close()\ntime.sleep(600)"
@@ -93,7 +93,7 @@ def test_a_cancelled_run_keeps_its_partial_notebook(house: House) -> None:
     text = text_of(house.executed(run))
     assert "first" in text
     assert "asleep" in text
-    assert not marked(str(house.settings.state_dir), ("environ",))
+    assert not left_of_attempts(house)
 
 
 def test_a_notebook_that_swallows_the_interrupt_is_killed(house: House) -> None:
@@ -112,7 +112,7 @@ def test_a_notebook_that_swallows_the_interrupt_is_killed(house: House) -> None:
     house.store.request_cancel(run.id, user="tester")
     worker.wake()
     assert house.wait(run).state is RunState.CANCELLED
-    assert not marked(str(house.settings.state_dir), ("environ",))
+    assert not left_of_attempts(house)
     assert not marked("sleep\x00611", ("cmdline",))
 
 
@@ -207,7 +207,7 @@ def test_kernels_are_strangers(house: House, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_kernel_talks_through_sockets_of_its_attempt(house: House) -> None:
     """Ports that two kernels guess at the same time could collide; a private folder cannot."""
-    house.worker()
+    house.worker(fork_kernels=False)  # a forked one has no address at all
     facts = "from ipykernel.connect import get_connection_info\nprint(get_connection_info())"
     run = house.add(notebook(facts))
     assert house.wait(run).state is RunState.SUCCEEDED, house.log(run)
@@ -296,6 +296,7 @@ def test_a_worker_that_stops_after_the_end_hands_nothing_back(house: House) -> N
 
     run = house.add(notebook("print('once')"))
     (claimed,) = house.store.claim_runs("w", limit=1, lease_seconds=60)
+    executor = Executor(warm_seconds=0)
     Stopped(
         claimed,
         worker="w",
@@ -303,8 +304,9 @@ def test_a_worker_that_stops_after_the_end_hands_nothing_back(house: House) -> N
         artifacts=house.artifacts,
         warehouse=house.warehouse,
         settings=house.settings,
-        launcher=Child,
+        launcher=executor.launch,
     ).execute()
+    executor.close()
     done = house.store.get_run(DEFAULT_TEAM, run.id)
     assert (done.state, done.attempt) == (RunState.SUCCEEDED, 1)
 
@@ -364,7 +366,7 @@ def test_stopping_hands_runs_back(house: House) -> None:
     worker.stop(0)
     assert not worker.alive
     assert house.get(run).state is RunState.QUEUED
-    assert not marked(str(house.settings.state_dir), ("environ",))
+    assert not left_of_attempts(house)
     house.worker()
     assert house.wait(run, RunState.RUNNING).attempt == 2
 
@@ -401,7 +403,7 @@ def test_inv3_a_lost_lease_ends_the_attempt_without_a_word(house: House) -> None
 
         away.setattr(worker._ledger, method, unreachable, raising=False)
     try:
-        until(lambda: not marked(str(house.settings.state_dir), ("environ",)))
+        until(lambda: not left_of_attempts(house))
         assert house.get(run).state is RunState.RUNNING  # nobody has said anything about it
     finally:
         away.undo()
@@ -431,7 +433,7 @@ def test_a_second_worker_leaves_the_first_ones_folders(house: House) -> None:
     until(lambda: Path(mark).exists())
     house.worker()
     assert house.get(run).state is RunState.RUNNING
-    assert marked(str(house.settings.state_dir), ("environ",))
+    assert left_of_attempts(house)
 
 
 def test_a_worker_hears_of_a_run_that_another_process_made(

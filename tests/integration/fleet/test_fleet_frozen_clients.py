@@ -287,7 +287,7 @@ def test_inv4_a_kernel_frozen_in_a_commit_keeps_nobody_waiting(
 def kernel_of(service: RunningService) -> psutil.Process:
     """The only kernel among its descendants."""
     family = process_of(service.process).children(recursive=True)
-    (kernel,) = [each for each in family if "ipykernel_launcher" in " ".join(each.cmdline())]
+    (kernel,) = [each for each in family if each.name().startswith("orch-")]
     return kernel
 
 

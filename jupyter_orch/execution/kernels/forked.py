@@ -1,0 +1,77 @@
+"""Kernels forked from a process that has imported everything already."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from jupyter_orch.execution.kernels.lease import KernelStart, ended_by_itself, signal_group
+from jupyter_orch.execution.kernels.line import RecordClient
+from jupyter_orch.execution.kernels.parent import ForkParent
+
+_BEGIN, _BYE, _SHUTDOWN = b"begin", b"bye", b"shutdown"
+
+
+class ForkedKernel:
+    """A fork that becomes the kernel of one notebook."""
+
+    def __init__(self, end: socket.socket, parent: ForkParent, pid: int) -> None:
+        self.client = RecordClient(end, self._told)
+        self.pid = pid
+        self.exited: asyncio.Future[int] = parent.exit_of(pid)
+        self.exited.add_done_callback(lambda _: self._ended())
+        self.parent = parent
+        #: Modules of `ForkParent.watched` that the notebook imported; known after its end.
+        self.imported: list[str] = []
+
+    @property
+    def orphans(self) -> bool:
+        """Whether it may have left processes behind; known once it has ended."""
+        return self.parent.orphans_of(self.pid)
+
+    @classmethod
+    async def start(cls, parent: ForkParent, wanted: KernelStart) -> "ForkedKernel":
+        """Forks, and makes the fork what is wanted.
+
+        Raises:
+            KernelFailed: The parent is gone, or cannot fork.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with theirs, wanted.console.open("ab") as console:
+                pid = await parent.fork(theirs.fileno(), console.fileno())
+        except BaseException:
+            ours.close()
+            raise
+        kernel = cls(ours, parent, pid)
+        kernel.client.line.put([_BEGIN, json.dumps(_become(parent, wanted, pid)).encode()])
+        return kernel
+
+    def _told(self, message: list[bytes]) -> None:
+        if message[0] == _BYE:
+            self.imported = json.loads(message[1])
+
+    def _ended(self) -> None:
+        self.client.line.drain()
+
+    async def shutdown(self) -> None:
+        """Lets its exit handlers run; kills it when they take too long."""
+        self.client.line.put([_SHUTDOWN])
+        if not await ended_by_itself(self):
+            signal_group(self.pid, signal.SIGKILL)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(self.exited), 1.0)
+        self.client.line.close()
+
+
+def _become(parent: ForkParent, wanted: KernelStart, pid: int) -> Mapping[str, Any]:
+    return {
+        "env": dict(wanted.env),
+        "cwd": wanted.cwd,
+        "argv": list(parent.argv),
+        "name": f"orch-{pid}",
+        "watched": parent.watched,
+    }

@@ -1,0 +1,56 @@
+"""What a parent may import: modules that start no thread, open no socket and read no run's data.
+
+Never a database's session, a loop, CUDA, a JVM, gRPC, Polars (its threads do not survive a fork),
+and never a module that lies beside notebooks: it may change between two runs.
+"""
+
+#: Imported by every parent: what each first cell needs anyway.
+ALWAYS: tuple[str, ...] = (
+    "IPython.core.async_helpers",
+    "IPython.core.completer",
+    "IPython.core.magics",
+    "IPython.core.pylabtools",
+    "comm",
+    "jupyter_orch.kernel.context",
+    "matplotlib_inline.config",
+    "pygments.formatters.terminal256",
+    "pygments.lexers.python",
+    "stack_data",
+)
+
+#: Imported by a parent once most notebooks of its environment have imported them.
+LEARNED: tuple[str, ...] = (
+    "numpy",
+    "pandas",
+    "pandas.io.formats.style",
+    "pyarrow",
+    "pyarrow.compute",
+    "pyarrow.dataset",
+    "pyarrow.parquet",
+    "trino",
+    "trino.sqlalchemy",
+    "sqlalchemy",
+    "duckdb",
+    "sqlglot",
+    "pyiceberg",
+    "pyiceberg.table",
+    "matplotlib",
+    "matplotlib.pyplot",
+    "matplotlib_inline.backend_inline",
+    "ipywidgets",
+    "jinja2",
+    "jupyter_orch.kernel.output",
+    "jupyter_orch.kernel.tables",
+    "jupyter_orch.warehouse.connect",
+    "lxml.etree",
+    "openpyxl",
+    "plotly",
+    "requests",
+    "scipy",
+    "scipy.stats",
+    "seaborn",
+    "sklearn",
+    "statsmodels.api",
+    "tqdm",
+    "tqdm.auto",
+)

@@ -1,0 +1,98 @@
+"""ipykernel's application without sockets: prepared before the fork, begun after it."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelapp import IPKernelApp
+from tornado.ioloop import IOLoop
+from traitlets import Any as AnyTrait
+
+from jupyter_orch.kernel.forked.streams import Link, Publisher, ShellStream
+
+_OUT_STREAM = "jupyter_orch.kernel.forked.streams.CapturedStream"
+
+
+class ForkedKernel(IPythonKernel):
+    """ipykernel's kernel for one executor that sends one request after the other."""
+
+    shell_stream = AnyTrait()
+    link = AnyTrait()
+
+    def start(self) -> None:
+        """Begins in the loop of this thread."""
+        self.io_loop = IOLoop.current()
+        self._control_lock = asyncio.Lock()
+
+    @property
+    def _supports_kernel_subshells(self) -> bool:
+        return False
+
+    def _abort_queues(self, subshell_id: str | None = None) -> None:
+        """Nothing waits behind a cell that failed."""
+
+    def pre_handler_hook(self) -> None:
+        """Lets an interrupt reach the cell, but tear no message."""
+        self.saved_sigint_handler = signal.signal(signal.SIGINT, self.link.interrupt)
+
+
+class ForkedApp(IPKernelApp):
+    """The application; `prepare` in the parent, `begin` in the child."""
+
+    def prepare(self, argv: list[str]) -> None:
+        """Reads the user's IPython configuration and makes the shell: no socket, no thread."""
+        super(IPKernelApp, self).initialize(argv)
+        self.outstream_class = _OUT_STREAM
+        self.init_pdb()
+        self.init_blackhole()
+        self.session.key = b""  # nobody else can write to the socket
+        self.configure_tornado_logger()
+        self.init_kernel()
+        self.init_shell()
+
+    def init_kernel(self) -> None:
+        """Makes the kernel; it gets its streams in the child."""
+        self.kernel = ForkedKernel.instance(
+            parent=self,
+            session=self.session,
+            log=self.log,
+            profile_dir=self.profile_dir,
+            user_ns=self.user_ns,
+        )
+        # read by the kernel to know which thread runs cells
+        self.kernel.shell_channel_thread = SimpleNamespace(parent_thread=threading.main_thread())
+
+    def begin(self, link: Link) -> None:
+        """Connects the kernel, and does what ipykernel does before the first cell."""
+        self._renew_session()
+        publisher = Publisher(link)
+        kernel: Any = self.kernel
+        shell: Any = self.shell
+        self.iopub_thread = kernel.iopub_thread = publisher
+        self.iopub_socket = kernel.iopub_socket = publisher.background_socket
+        kernel.link, kernel.shell_stream = link, ShellStream(link)
+        shell.displayhook.pub_socket = shell.display_pub.pub_socket = self.iopub_socket
+        self.init_io()
+        kernel._stdout, kernel._stderr = sys.stdout, sys.stderr  # noqa: SLF001 - as ipykernel
+        self.displayhook.get_execution_count = lambda: kernel.execution_count
+        self.init_signal()
+        shell.history_manager.dir_hist[:] = [Path.cwd()]
+        self.init_path()
+        self.init_gui_pylab()
+        self.init_extensions()
+        self.init_code()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        kernel.start()
+
+    def _renew_session(self) -> None:
+        session = self.session
+        session.session = os.urandom(16).hex()
+        session.pid = os.getpid()
+        session.message_count = 0

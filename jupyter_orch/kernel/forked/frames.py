@@ -1,0 +1,106 @@
+"""Messages of many parts over a socket of records (`SOCK_SEQPACKET`).
+
+A message travels in as many records as it needs. Each record says which process sent it and
+whether it is a message's first or last, so that messages of two processes may mix, and one whose
+sender was interrupted halfway is dropped when its next one begins.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+
+#: Bytes of one record; sockets take about twice that without settings of their own.
+RECORD = 96 * 1024
+#: Changes when parent, child or executor would not understand one another any more.
+PROTOCOL = 1
+
+_HEADER = struct.Struct("!IB")
+_FIRST, _LAST = 1, 2
+_COUNT = struct.Struct("!I")
+_LENGTH = struct.Struct("!Q")
+_PIECE = RECORD - _HEADER.size
+
+
+class TooLong(Exception):
+    """A message exceeds what its receiver takes."""
+
+
+def records(sender: int, parts: Sequence[bytes | memoryview]) -> Iterator[bytes]:
+    """A message as records, each to be sent whole.
+
+    Args:
+        sender: The process that sends it.
+        parts: Bytes-like, any number.
+    """
+    lengths = [memoryview(part).nbytes for part in parts]
+    body = b"".join((_COUNT.pack(len(parts)), *map(_LENGTH.pack, lengths), *parts))
+    if len(body) <= _PIECE:
+        yield _HEADER.pack(sender, _FIRST | _LAST) + body
+        return
+    view = memoryview(body)
+    for start in range(0, len(body), _PIECE):
+        flags = (_FIRST if start == 0 else 0) | (_LAST if start + _PIECE >= len(body) else 0)
+        yield _HEADER.pack(sender, flags) + view[start : start + _PIECE]
+
+
+class Assembler:
+    """Puts messages together from records."""
+
+    def __init__(self, longest: int | None = None) -> None:
+        """Begins with nothing.
+
+        Args:
+            longest: Bytes of a message; absent: any number.
+        """
+        self._longest = longest
+        self._pieces: dict[int, list[bytes]] = {}
+        self._sizes: dict[int, int] = {}
+
+    def feed(self, record: bytes) -> list[bytes] | None:
+        """The parts of the message that this record completes, or None.
+
+        Raises:
+            TooLong: The message is longer than allowed; what came of it is dropped.
+            ValueError: The bytes are no record.
+        """
+        if len(record) < _HEADER.size:
+            raise ValueError("The record is too short.")
+        sender, flags = _HEADER.unpack_from(record)
+        piece = record[_HEADER.size :]
+        if flags & _FIRST:
+            if flags & _LAST:
+                self._drop(sender)
+                return _parts(piece)
+            self._pieces[sender], self._sizes[sender] = [], 0
+        elif sender not in self._pieces:
+            return None
+        self._sizes[sender] += len(piece)
+        if self._longest is not None and self._sizes[sender] > self._longest:
+            self._drop(sender)
+            raise TooLong(f"The message is longer than {self._longest} bytes.")
+        self._pieces[sender].append(piece)
+        if not flags & _LAST:
+            return None
+        body = b"".join(self._pieces[sender])
+        self._drop(sender)
+        return _parts(body)
+
+    def _drop(self, sender: int) -> None:
+        self._pieces.pop(sender, None)
+        self._sizes.pop(sender, None)
+
+
+def _parts(body: bytes) -> list[bytes]:
+    if len(body) < _COUNT.size:
+        raise ValueError("The message has no count of parts.")
+    (count,) = _COUNT.unpack_from(body)
+    start = _COUNT.size + count * _LENGTH.size
+    if start > len(body):
+        raise ValueError("The message has fewer lengths than parts.")
+    found = []
+    for index in range(count):
+        (length,) = _LENGTH.unpack_from(body, _COUNT.size + index * _LENGTH.size)
+        if start + length > len(body):
+            raise ValueError("A part is longer than its message.")
+        found.append(body[start : start + length])
+        start += length
+    return found

@@ -1,0 +1,169 @@
+"""The process that kernels are forked from: `python -m jupyter_orch.kernel.forked.parent FD`.
+
+The file descriptor is a socket of records to the executor. Its first record says what to import.
+Then each `fork` brings two descriptors, the kernel's socket and its file for errors; the answer is
+its process id. The end of a child is told with its wait status. It dies with its executor.
+"""
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jupyter_orch.kernel.forked.frames import PROTOCOL
+
+_LONGEST = 1 << 16  # bytes of a record
+_MOST_LOOSE = 200  # files outside the folders of packages that are worth watching
+_CHILDREN = Path(f"/proc/self/task/{os.getpid()}/children")
+
+
+def main() -> None:
+    """Imports, says that it is ready, and forks until its executor is gone."""
+    if sys.path[0] in ("", str(Path.cwd())):  # as ipykernel's launcher: a folder is not to matter
+        del sys.path[0]
+    line = socket.socket(fileno=int(sys.argv[1]))
+    wanted = json.loads(line.recv(_LONGEST))
+    began = time.monotonic()
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+
+    from jupyter_orch.kernel.forked import child
+    from jupyter_orch.kernel.forked.app import ForkedApp
+
+    child.die_with(wanted["executor"])
+    child.adopt_orphans()
+    missing = _import(wanted["preload"])
+    app = ForkedApp.instance()
+    app.prepare(wanted["argv"])
+    _tell(
+        line,
+        protocol=PROTOCOL,
+        pid=os.getpid(),
+        missing=missing,
+        paths=_paths(app),
+        threads=len(list(Path("/proc/self/task").iterdir())),
+        seconds=time.monotonic() - began,
+    )
+    gc.collect()
+    gc.freeze()
+    _Parent(line, app).serve()
+
+
+def _import(names: list[str]) -> dict[str, str]:
+    """Imports what there is; answers what failed and why."""
+    missing = {}
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # noqa: BLE001 - a notebook that imports it says it again
+            missing[name] = repr(error)
+    return missing
+
+
+def _paths(app: Any) -> list[str]:
+    """What decides what the imports give: folders of packages, files outside them, settings."""
+    folders = [folder for folder in sys.path if folder]
+    packages = tuple(f"{folder}/" for folder in folders if folder.endswith("-packages"))
+    standard = f"{Path(os.__file__).parent}/"
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    loose = {file for file in files if file and not file.startswith((*packages, standard))}
+    settings = [
+        f"{folder}/{name}_config.{kind}"
+        for folder in app.config_file_paths
+        for name in ("ipython", "ipython_kernel")
+        for kind in ("py", "json")
+    ]
+    return [*folders, *sorted(loose)[:_MOST_LOOSE], *settings]
+
+
+def _tell(line: socket.socket, **message: Any) -> None:
+    line.send(json.dumps(message).encode())
+
+
+class _Parent:
+    def __init__(self, line: socket.socket, app: Any) -> None:
+        self._line = line
+        self._app = app
+        self._kernels: set[int] = set()
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+
+    def serve(self) -> None:
+        poll = select.poll()
+        poll.register(self._line, select.POLLIN)
+        poll.register(self._wake_read, select.POLLIN)
+        while True:
+            for ready, _ in poll.poll():
+                if ready == self._wake_read:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(self._wake_read, 4096)
+                    self._reap()
+                else:
+                    self._answer()
+
+    def _answer(self) -> None:
+        data, descriptors, _, _ = socket.recv_fds(self._line, _LONGEST, 2)
+        if not data:
+            os._exit(0)
+        request = json.loads(data)
+        me = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            _tell(self._line, id=request["id"], error=str(error))
+        else:
+            if pid == 0:
+                self._become(me, *descriptors)
+            self._kernels.add(pid)
+            _tell(self._line, id=request["id"], pid=pid)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _become(self, parent: int, line: int, errors: int) -> NoReturn:
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self._line.close()
+            os.close(self._wake_read)
+            os.close(self._wake_write)
+            from jupyter_orch.kernel.forked.child import run
+
+            run(self._app, parent, socket.socket(fileno=line), errors)
+        except BaseException:  # noqa: BLE001 - never back into the parent's loop
+            os.write(2, traceback.format_exc().encode("utf-8", "replace"))
+            os._exit(1)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid in self._kernels:
+                self._kernels.discard(pid)
+                _tell(self._line, ended=pid, status=status, orphans=self._orphans())
+
+    def _orphans(self) -> bool:
+        """Whether kernels have left processes behind, which are this one's children then."""
+        try:
+            children = {int(pid) for pid in _CHILDREN.read_text().split()}
+        except OSError:
+            return True  # unknown: the executor looks for itself
+        return bool(children - self._kernels)
+
+
+if __name__ == "__main__":
+    main()

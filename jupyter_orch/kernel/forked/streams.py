@@ -1,0 +1,178 @@
+"""What a forked kernel prints and publishes: ipykernel's streams, without its thread for sending.
+
+`Publisher` stands where ipykernel has its thread for IOPub; sending happens where it is asked for.
+"""
+
+import codecs
+import fcntl
+import heapq
+import itertools
+import os
+import select
+import signal
+import struct
+import termios
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
+
+from ipykernel.iostream import BackgroundSocket, IOPubThread, OutStream
+
+from jupyter_orch.kernel.forked.frames import records
+
+SHELL, IOPUB = b"shell", b"iopub"
+
+
+class Link:
+    """The socket to the executor: sends whole messages from any thread, and after a fork.
+
+    Its handler for SIGINT waits until a message is out, so that an interrupt never tears one.
+    """
+
+    def __init__(self, send: Callable[[bytes], int]) -> None:
+        self._send = send
+        self._lock = threading.Lock()
+        self._sending = False
+        self._interrupted = False
+        os.register_at_fork(after_in_child=self._renew)
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()  # another thread may have held it
+        self._sending = False
+
+    def put(self, channel: bytes, parts: Sequence[Any]) -> None:
+        """Sends one message."""
+        on_main = threading.current_thread() is threading.main_thread()
+        if on_main:
+            self._sending = True
+        try:
+            with self._lock:
+                for record in records(os.getpid(), [channel, *parts]):
+                    self._send(record)
+        finally:
+            if on_main:
+                self._sending = False
+                if self._interrupted:
+                    self._interrupted = False
+                    raise KeyboardInterrupt
+
+    def interrupt(self, _signal: int, _frame: FrameType | None) -> None:
+        """The handler for SIGINT while a cell runs."""
+        if self._sending:
+            self._interrupted = True
+        else:
+            raise KeyboardInterrupt
+
+
+class ShellStream:
+    """Where ipykernel sends its replies."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def send_multipart(self, parts: Sequence[Any], *_args: Any, **_options: Any) -> None:
+        """Sends a reply."""
+        self._link.put(SHELL, parts)
+
+    def flush(self, *_args: Any) -> None:
+        """Nothing waits here."""
+
+
+class _Ended:
+    """A thread that has ended, for what asks whether it may wait for one."""
+
+    ident = None
+
+    def is_alive(self) -> bool:
+        return False
+
+
+class Publisher(IOPubThread):
+    """Sends on IOPub at once, in the thread that asks."""
+
+    def __init__(self, link: Link) -> None:  # the thread and sockets of the base are not wanted
+        self._link = link
+        self.socket = self  # any object says that it is open
+        self.thread: Any = _Ended()
+        self.io_loop: Any = _Timer()
+        self.background_socket = BackgroundSocket(self)
+
+    def schedule(self, f: Callable[[], Any]) -> None:
+        """Calls it now."""
+        f()
+
+    def send_multipart(self, *args: Any, **_options: Any) -> None:
+        """Sends a message."""
+        self._link.put(IOPUB, args[0])
+
+    def stop(self) -> None:
+        """There is no thread to stop."""
+
+    def close(self) -> None:
+        """The link stays open until the process ends."""
+
+
+class _Timer:
+    """Calls functions later, in a thread that begins with the first of them."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._due: list[tuple[float, int, Callable[[], Any]]] = []
+        self._numbers = itertools.count()
+        self._pid = 0
+
+    def call_later(self, seconds: float, callback: Callable[[], Any]) -> None:
+        with self._changed:
+            heapq.heappush(self._due, (time.monotonic() + seconds, next(self._numbers), callback))
+            if self._pid != os.getpid():
+                self._pid = os.getpid()
+                threading.Thread(target=self._run, name="IOPub", daemon=True).start()
+            else:
+                self._changed.notify()
+
+    def _run(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        while True:
+            with self._changed:
+                while not self._due or self._due[0][0] > time.monotonic():
+                    pause = self._due[0][0] - time.monotonic() if self._due else None
+                    self._changed.wait(pause)
+                callback = heapq.heappop(self._due)[2]
+            callback()
+
+
+class CapturedStream(OutStream):
+    """ipykernel's stream; a flush also takes what was written to the file descriptor by then."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._draining = threading.RLock()
+        super().__init__(*args, **options)
+
+    _fid: int
+
+    def _watch_pipe_fd(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        poll = select.poll()
+        poll.register(self._fid, select.POLLIN)
+        while self._should_watch:
+            poll.poll()
+            self._drain()
+
+    def _drain(self) -> None:
+        """Takes over what waits in the pipe now."""
+        with self._draining:
+            waiting = fcntl.ioctl(self._fid, termios.FIONREAD, b"\0\0\0\0")
+            (size,) = struct.unpack("i", waiting)
+            if size:
+                data = os.read(self._fid, size)
+                self.write(self._decoder.decode(data))
+                os.write(self._original_stdstream_copy, data)
+
+    def flush(self) -> None:
+        """Sends what has been written, also by way of the file descriptor."""
+        if self._should_watch and self._is_master_process():
+            self._drain()
+        super().flush()
