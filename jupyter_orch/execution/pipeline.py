@@ -36,6 +36,7 @@ from jupyter_orch.kernel.retry import NonRetryableError
 #: A cell with this tag keeps its notebook from being executed in a forked kernel.
 COLD_TAG = "stock-kernel"
 _KERNEL_START_TIMEOUT = 120  # seconds; a loaded machine takes its time
+_LOST_WITH_PARENT = "The process that the kernel was forked from ended, and the kernel with it."
 _LAST_WORDS = 4000  # bytes
 _ERROR_MARKERS = 2  # cells that papermill inserts before the one that raised
 
@@ -183,6 +184,10 @@ class NotebookRun:
             message = f"The cell took longer than {timeout:g} s." if timeout else str(error)
             return _failed(Reason.CELL_TIMEOUT, "CellTimeout", message, manager.current)
         except DeadKernelError:
+            if lease.abandoned:
+                return _failed(
+                    Reason.PLATFORM_ERROR, "KernelLost", _LOST_WITH_PARENT, manager.current
+                )
             message = f"The kernel ended by itself while the cell ran: {_end_of(lease)}."
             return self._dead("KernelDied", message, manager.current)
         except Stopped:

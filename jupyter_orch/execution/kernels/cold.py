@@ -28,6 +28,7 @@ class ColdKernel:
     """A kernel in a process of its own, as jupyter_client starts it."""
 
     orphans = True  # nobody has looked
+    abandoned = False
 
     def __init__(self, manager: AsyncKernelManager, client: Any) -> None:
         self._manager = manager

@@ -32,6 +32,11 @@ class ForkedKernel:
         """Whether it may have left processes behind; known once it has ended."""
         return self.parent.orphans_of(self.pid)
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether the process that it was forked from ended, and took it along."""
+        return self.pid in self.parent.killed
+
     @classmethod
     async def start(cls, parent: ForkParent, wanted: KernelStart) -> "ForkedKernel":
         """Forks, and makes the fork what is wanted.

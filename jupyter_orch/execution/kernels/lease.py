@@ -48,6 +48,11 @@ class KernelLease(Protocol):
         """Whether it may have left processes behind; known once it has ended."""
         ...
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether it ended by no fault of its own or of the notebook."""
+        ...
+
     async def shutdown(self) -> None:
         """Ends it as after a last cell: exit handlers run, then it is killed if need be."""
         ...

@@ -108,7 +108,8 @@ class RecordClient(AsyncKernelClient):
             end: The socket to the kernel.
             on_other: Gets messages that are none of Jupyter's.
         """
-        super().__init__(session=Session(key=b""))
+        super().__init__(session=Session())
+        self.session.auth = None  # nobody else can write to the socket
         self.allow_stdin = False
         self.line = RecordLine(end, self._deliver)
         self._on_other = on_other

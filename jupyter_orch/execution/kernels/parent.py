@@ -52,6 +52,8 @@ class ForkParent:
         self.argv = ("ipykernel_launcher", *wanted.argv)
         #: Modules that are worth knowing about when a notebook imports them.
         self.watched: list[str] = []
+        #: Kernels that ended because this process did.
+        self.killed: set[int] = set()
         #: Folders and files that decide what its imports give.
         self.paths: list[str] = []
 
@@ -141,7 +143,8 @@ class ForkParent:
         """
         self._forks += 1
         number = self._forks
-        answer = self._answers[number] = self._loop.create_future()
+        answer: asyncio.Future[int] = self._loop.create_future()
+        self._answers[number] = answer
         try:
             socket.send_fds(self._line, [json.dumps({"id": number}).encode()], [line, errors])
             return await answer
@@ -211,5 +214,6 @@ class ForkParent:
                 waiting.set_exception(gone)
         if self._ready.done():
             self._ready.exception()  # nobody may be waiting any more
-        for pid in list(self._exits):
+        self.killed = set(self._exits)
+        for pid in self.killed:
             self._end(pid, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -106,11 +107,17 @@ def not_forkable(spec: KernelSpec, wanted: KernelStart) -> str | None:
         ),
         "The kernelspec wants interrupts by message.": spec.interrupt_mode != "signal",
         "The kernelspec names a provisioner of its own.": "kernel_provisioner" in spec.metadata,
+        "A folder of PYTHONPATH is relative to the notebook's.": _relative(wanted.env),
         "There is a matplotlibrc in the notebook's folder, which matplotlib reads at import.": (
             Path(wanted.cwd, "matplotlibrc").exists()
         ),
     }
     return next((reason for reason, holds in found.items() if holds), None)
+
+
+def _relative(env: Mapping[str, str]) -> bool:
+    folders = env.get("PYTHONPATH", "").split(os.pathsep)
+    return any(folder and not Path(folder).is_absolute() for folder in folders)
 
 
 def fork_environment(spec: KernelSpec, env: Mapping[str, str]) -> ForkEnvironment:

@@ -8,14 +8,22 @@ and never a module that lies beside notebooks: it may change between two runs.
 ALWAYS: tuple[str, ...] = (
     "IPython.core.async_helpers",
     "IPython.core.completer",
+    "IPython.core.completerlib",
+    "IPython.core.logger",
     "IPython.core.magics",
+    "IPython.core.magics.history",
     "IPython.core.pylabtools",
+    "IPython.extensions.storemagic",
     "comm",
+    "faulthandler",
     "jupyter_orch.kernel.context",
     "matplotlib_inline.config",
+    "pexpect",
     "pygments.formatters.terminal256",
     "pygments.lexers.python",
+    "sqlite3",
     "stack_data",
+    "tornado.platform.asyncio",
 )
 
 #: Imported by a parent once most notebooks of its environment have imported them.

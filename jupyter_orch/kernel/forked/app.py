@@ -51,7 +51,7 @@ class ForkedApp(IPKernelApp):
         self.outstream_class = _OUT_STREAM
         self.init_pdb()
         self.init_blackhole()
-        self.session.key = b""  # nobody else can write to the socket
+        self.session.auth = None  # nobody else can write to the socket
         self.configure_tornado_logger()
         self.init_kernel()
         self.init_shell()
