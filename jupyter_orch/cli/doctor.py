@@ -84,6 +84,8 @@ _VALUES: dict[str, Callable[[Settings], Any]] = {
     "artifacts.dir": lambda settings: settings.artifacts_dir,
     "worker.slots": lambda settings: settings.worker_slots,
     "worker.lease_seconds": lambda settings: settings.lease_seconds,
+    "execution.kernels": lambda settings: "auto" if settings.fork_kernels else "stock",
+    "execution.warm_seconds": lambda settings: settings.warm_seconds,
     "execution.output_limit_mb": lambda settings: settings.output_limit_mb,
     "warehouse.catalog": lambda settings: settings.warehouse.catalog,
     "warehouse.schema": lambda settings: settings.warehouse.schema,

@@ -26,7 +26,12 @@ from papermill.parameterize import parameterize_notebook
 from jupyter_orch.domain.model import RunError
 from jupyter_orch.domain.states import Reason
 from jupyter_orch.execution.cells import CellClient, Stopped
-from jupyter_orch.execution.kernels.lease import KernelFailed, KernelLease, KernelStart
+from jupyter_orch.execution.kernels.lease import (
+    KernelFailed,
+    KernelLease,
+    KernelStart,
+    signal_group,
+)
 from jupyter_orch.execution.kernels.pool import KernelPool
 from jupyter_orch.execution.log import RunLog
 from jupyter_orch.execution.mask import Masker
@@ -111,6 +116,11 @@ class NotebookRun:
         self._stop_asked = True
         if self._client is not None:
             self._client.stop()
+
+    def kill(self) -> None:
+        """Ends the kernel at once."""
+        if self.kernel is not None:
+            signal_group(self.kernel.pid, signal.SIGKILL)
 
     async def execute(self, env: Mapping[str, str], kernels: KernelPool) -> NotebookResult:
         """Executes the notebook in a kernel with this environment."""

@@ -31,6 +31,15 @@ ALLOWED = frozenset(name for line in _NAMES for name in line.split())
 ALLOWED_PREFIXES = ("LC_", "XDG_")
 
 
+def allowed(environ: Mapping[str, str]) -> dict[str, str]:
+    """What processes that deal with notebooks may know of the service's own variables."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in ALLOWED or name.startswith(ALLOWED_PREFIXES)
+    }
+
+
 def kernel_environment(
     settings: Settings, folder: Path, environ: Mapping[str, str] | None = None
 ) -> dict[str, str]:
@@ -41,12 +50,7 @@ def kernel_environment(
         folder: The attempt's private folder; temporary files go there.
         environ: Where allowed variables are taken from; absent: this process.
     """
-    found = os.environ if environ is None else environ
-    kept = {
-        name: value
-        for name, value in found.items()
-        if name in ALLOWED or name.startswith(ALLOWED_PREFIXES)
-    }
+    kept = allowed(os.environ if environ is None else environ)
     temporary, runtime = folder / "tmp", folder / "runtime"
     for place in (temporary, runtime):
         place.mkdir(mode=0o700, exist_ok=True)

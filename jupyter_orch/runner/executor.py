@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from jupyter_orch.runner.environment import allowed
 from jupyter_orch.runner.process import kill_group, kill_marked
 
 _MODULE = "jupyter_orch.runner.executor_main"
@@ -170,6 +171,7 @@ class _Process:
                     stdin=subprocess.DEVNULL,
                     stdout=self._errors,
                     stderr=self._errors,
+                    env=allowed(os.environ) | {"TMPDIR": tempfile.gettempdir()},
                     pass_fds=[theirs.fileno()],
                     start_new_session=True,
                 )

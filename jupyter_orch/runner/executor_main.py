@@ -9,7 +9,6 @@ process dies with its worker, and its kernels die with it.
 import asyncio
 import json
 import os
-import signal
 import socket
 import sys
 import traceback
@@ -106,10 +105,7 @@ class _Attempt:
             self._masker.add(message["value"])
             self._executor.tell(self.key, "masked")
         elif message["do"] == "kill":
-            if self.run.kernel is not None:
-                from jupyter_orch.execution.kernels.lease import signal_group
-
-                signal_group(self.run.kernel.pid, signal.SIGKILL)
+            self.run.kill()
             self._task.cancel()
 
 
