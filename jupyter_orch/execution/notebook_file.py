@@ -1,10 +1,12 @@
 """The executed notebook on disk: a reader sees the file before or after, never a part."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 _ASIDE = ".writing-"
+_BUFFER = 262_144  # bytes; a call for each small fragment would cost more than the writing
 
 
 def clear_asides(folder: Path) -> None:
@@ -16,7 +18,7 @@ def clear_asides(folder: Path) -> None:
 
 
 def save_notebook(nb: Any, path: Path, *, durable: bool = False) -> None:
-    """Writes aside and renames.
+    """Writes a notebook once; `NotebookWriter` is for one that is saved again and again.
 
     Args:
         nb: An nbformat notebook.
@@ -26,9 +28,22 @@ def save_notebook(nb: Any, path: Path, *, durable: bool = False) -> None:
     import nbformat
 
     data = nbformat.writes(nb).encode("utf-8", "replace")  # type: ignore[no-untyped-call]
+    replace_file(path, [data], durable=durable)
+
+
+def replace_file(
+    path: Path, fragments: Iterable[bytes | memoryview], *, durable: bool = False
+) -> None:
+    """Writes aside and renames.
+
+    Args:
+        path: The file to replace.
+        fragments: Its new content, in order; large ones are written from where they are.
+        durable: Whether it must outlive a power cut.
+    """
     aside = path.with_name(f"{_ASIDE}{path.name}.{os.getpid()}")
-    with aside.open("wb") as file:
-        file.write(data)
+    with aside.open("wb", buffering=_BUFFER) as file:
+        file.writelines(fragments)
         if durable:
             file.flush()
             os.fsync(file.fileno())

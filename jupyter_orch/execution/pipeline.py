@@ -35,7 +35,7 @@ from jupyter_orch.execution.kernels.lease import (
 from jupyter_orch.execution.kernels.pool import KernelPool
 from jupyter_orch.execution.log import RunLog
 from jupyter_orch.execution.mask import Masker
-from jupyter_orch.execution.notebook_file import save_notebook
+from jupyter_orch.execution.notebook_writer import NotebookWriter
 from jupyter_orch.kernel.retry import NonRetryableError
 
 #: A cell with this tag keeps its notebook from being executed in a forked kernel.
@@ -137,7 +137,7 @@ class NotebookRun:
         finally:
             manager.notebook_complete()
         result = result_of(manager.nb) if stopped is None else stopped
-        save_notebook(manager.nb, Path(self._request.output), durable=True)
+        manager.save(durable=True)
         return result
 
     def _prepare(self) -> tuple["SavingManager", str]:
@@ -280,24 +280,26 @@ class SavingManager(NotebookExecutionManager):  # type: ignore[misc]
 
     def __init__(self, nb: Any, path: Path, progress: Callable[[int, int], None]) -> None:
         super().__init__(nb, progress_bar=False)
-        self._path = path
+        self._writer = NotebookWriter(path)
         self._tell = progress
         #: Position of the cell that runs.
         self.current: int | None = None
+        self._running: int | None = None
 
-    def save(self, **_options: Any) -> None:
-        """Saves atomically."""
-        save_notebook(self.nb, self._path)
+    def save(self, *, durable: bool = False, **_options: Any) -> None:
+        """Saves atomically; durable, for the last save, it outlives a power cut."""
+        self._writer.save(self.nb, running=self._running, durable=durable)
         self.last_save_time = self.now()
 
     def cell_start(self, cell: Any, cell_index: int | None = None, **options: Any) -> None:
         """Papermill's, remembering where we are."""
-        self.current = cell_index
+        self.current = self._running = cell_index
         super().cell_start(cell, cell_index=cell_index, **options)
 
     def cell_complete(self, cell: Any, cell_index: int | None = None, **options: Any) -> None:
         """Papermill's, and tells the progress."""
         super().cell_complete(cell, cell_index=cell_index, **options)
+        self._running = None
         if cell_index is not None:
             self._tell(cell_index + 1, len(self.nb.cells))
 
