@@ -39,10 +39,8 @@ def result(backend: Backend, sample: Sample, base: Path) -> dict[str, Any]:
     source = folder / "notebook.ipynb"
     source.write_bytes(sample.content)
     outcome = backend(source, target, sample.parameters, folder)
-    cells = json.loads(sample.content).get("cells", [])
-    source_ids = frozenset(cell["id"] for cell in cells if "id" in cell)
     return {
-        "notebook": outcome.notebook and normalised(outcome.notebook, source_ids),
+        "notebook": outcome.notebook and normalised(outcome.notebook, _ids(sample.content)),
         "failure": outcome.failure and asdict(outcome.failure),
         "files": {
             str(path.relative_to(folder)): path.read_text("utf-8", "backslashreplace")
@@ -50,6 +48,14 @@ def result(backend: Backend, sample: Sample, base: Path) -> dict[str, Any]:
             if path.is_file() and path.suffix != ".pyc"  # which holds a time
         },
     }
+
+
+def _ids(content: bytes) -> frozenset[str]:
+    try:
+        notebook = json.loads(content)
+    except ValueError:  # there are samples that are no notebooks
+        return frozenset()
+    return frozenset(cell["id"] for cell in notebook.get("cells", []) if "id" in cell)
 
 
 @pytest.mark.filterwarnings("ignore")  # what libraries say about a notebook is no part of it
