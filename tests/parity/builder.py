@@ -17,7 +17,8 @@ Fields: `shows` names the behaviours; `parameters` are papermill's; `metadata` r
 notebook's; `files` lie beside it; `source` names a file in `corpus/files/` that is taken as it is,
 instead of cells; `differs` maps each path that is meant to differ from papermill to the reason.
 All but `shows` and `source` are JSON. After `# %%` come the type of the cell, if it is not code,
-and its metadata.
+and its metadata. The files in `corpus/files/` do not end in `.ipynb`, as formatters and linters
+would read them.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What of an executed notebook is compared: all of it, but for ids, times and where a stream is cut.
+"""What of an executed notebook is compared: all but ids, times and where a stream is cut.
 
 Replaced, and nothing else:
 
