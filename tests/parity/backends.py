@@ -16,7 +16,7 @@ from papermill.exceptions import PapermillExecutionError
 from jupyter_orch.domain.states import Reason
 from jupyter_orch.execution.log import RunLog
 from jupyter_orch.execution.mask import Masker
-from jupyter_orch.execution.pipeline import NotebookRequest, NotebookRun
+from jupyter_orch.execution.pipeline import NotebookRequest, NotebookResult, NotebookRun
 
 _START_TIMEOUT = 60  # seconds
 #: Papermill's own four seconds are too few for a large output on a loaded machine.
@@ -62,32 +62,34 @@ def run_papermill(source: Path, target: Path, parameters: dict[str, Any], cwd: P
 def run_cold(source: Path, target: Path, parameters: dict[str, Any], cwd: Path) -> Outcome:
     """Our pipeline, with a kernel started as Jupyter starts it."""
     with _private_folder() as folder:
-        log = RunLog(folder / "log.jsonl")
-        run = NotebookRun(
-            NotebookRequest(
-                input=str(source),
-                output=str(target),
-                notebook=str(source),
-                parameters=parameters,
-                cwd=str(cwd),
-                sockets=str(folder / "k"),
-            ),
-            run_log=log,
-            masker=Masker(),
-            progress=lambda done, total: None,
+        request = NotebookRequest(
+            input=str(source),
+            output=str(target),
+            notebook=str(source),
+            parameters=parameters,
+            cwd=str(cwd),
+            sockets=str(folder / "k"),
         )
-        result = run.execute(os.environ)
+        log = RunLog(folder / "log.jsonl")
+        run = NotebookRun(request, run_log=log, masker=Masker(), progress=lambda done, total: None)
+        try:
+            failure = _failure(run.execute(os.environ))
+        except Exception as error:  # noqa: BLE001 - as papermill's: it ends the attempt
+            failure = Failure(name=type(error).__name__, message=str(error))
         log.close()
-    failure = None
-    if result.reason is Reason.KERNEL_DIED:
-        failure = Failure(name=_DIED)
-    elif result.error is not None:
-        failure = Failure(name=result.error.name, message=result.error.message)
     return Outcome(notebook=_written(target), failure=failure)
 
 
 #: The first one is what the others are measured by.
 BACKENDS: dict[str, Backend] = {"papermill": run_papermill, "cold": run_cold}
+
+
+def _failure(result: NotebookResult) -> Failure | None:
+    if result.reason is Reason.KERNEL_DIED:
+        return Failure(name=_DIED)
+    if result.error is not None:
+        return Failure(name=result.error.name, message=result.error.message)
+    return None
 
 
 def _execute_notebook(source: Path, target: Path, parameters: dict[str, Any], cwd: Path) -> None:

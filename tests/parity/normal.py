@@ -26,7 +26,7 @@ _TEXTS = (
 
 def normalised(notebook: dict[str, Any], source_ids: frozenset[str]) -> dict[str, Any]:
     """The notebook without what may differ from run to run."""
-    kept: dict[str, Any] = _without_model_ids(_replaced(notebook))
+    kept: dict[str, Any] = _without_model_ids(replaced(notebook))
     _mask_times(kept["metadata"].get("papermill", {}), _TIMES)
     for cell in kept["cells"]:
         if cell.get("id", "<new>") not in source_ids and "id" in cell:
@@ -37,6 +37,19 @@ def normalised(notebook: dict[str, Any], source_ids: frozenset[str]) -> dict[str
         if "outputs" in cell:
             cell["outputs"] = _joined(cell["outputs"])
     return kept
+
+
+def replaced(value: Any) -> Any:
+    """The JSON value without process ids and addresses in its texts."""
+    if isinstance(value, str):
+        for pattern, text in _TEXTS:
+            value = pattern.sub(text, value)
+        return value
+    if isinstance(value, dict):
+        return {key: replaced(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [replaced(item) for item in value]
+    return value
 
 
 def differences(expected: Any, actual: Any, path: str = "") -> dict[str, str]:
@@ -57,18 +70,6 @@ def differences(expected: Any, actual: Any, path: str = "") -> dict[str, str]:
     if json.dumps(expected, sort_keys=True) == json.dumps(actual, sort_keys=True):
         return {}
     return {path: f"{expected!r:.2000} became {actual!r:.2000}"}
-
-
-def _replaced(value: Any) -> Any:
-    if isinstance(value, str):
-        for pattern, text in _TEXTS:
-            value = pattern.sub(text, value)
-        return value
-    if isinstance(value, dict):
-        return {key: _replaced(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_replaced(item) for item in value]
-    return value
 
 
 def _mask_times(fields: dict[str, Any], names: tuple[str, ...]) -> None:
