@@ -5,8 +5,6 @@ import contextlib
 import json
 import signal
 import socket
-from collections.abc import Mapping
-from typing import Any
 
 from jupyter_orch.execution.kernels.lease import KernelStart, ended_by_itself, signal_group
 from jupyter_orch.execution.kernels.line import RecordClient
@@ -52,7 +50,13 @@ class ForkedKernel:
             ours.close()
             raise
         kernel = cls(ours, parent, pid)
-        kernel.client.line.put([_BEGIN, json.dumps(_become(parent, wanted, pid)).encode()])
+        become = {
+            "env": dict(wanted.env),
+            "cwd": wanted.cwd,
+            "name": f"orch-{pid}",
+            "watched": parent.watched,
+        }
+        kernel.client.line.put([_BEGIN, json.dumps(become).encode()])
         return kernel
 
     def _told(self, message: list[bytes]) -> None:
@@ -71,12 +75,3 @@ class ForkedKernel:
                 await asyncio.wait_for(asyncio.shield(self.exited), 1.0)
         self.client.line.close()
 
-
-def _become(parent: ForkParent, wanted: KernelStart, pid: int) -> Mapping[str, Any]:
-    return {
-        "env": dict(wanted.env),
-        "cwd": wanted.cwd,
-        "argv": list(parent.argv),
-        "name": f"orch-{pid}",
-        "watched": parent.watched,
-    }

@@ -48,8 +48,6 @@ class ForkParent:
         self._born = time.monotonic()
         self._ready: asyncio.Future[Mapping[str, Any]] = self._loop.create_future()
         self.environment = wanted
-        #: What `sys.argv` of a kernel shows after its first element.
-        self.argv = ("ipykernel_launcher", *wanted.argv)
         #: Modules that are worth knowing about when a notebook imports them.
         self.watched: list[str] = []
         #: Kernels that ended because this process did.

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import ipykernel
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from tornado.ioloop import IOLoop
@@ -16,6 +17,7 @@ from traitlets import Any as AnyTrait
 
 from jupyter_orch.kernel.forked.streams import Link, Publisher, ShellStream
 
+_LAUNCHER = "ipykernel_launcher"
 _OUT_STREAM = "jupyter_orch.kernel.forked.streams.CapturedStream"
 
 
@@ -48,6 +50,8 @@ class ForkedApp(IPKernelApp):
     def prepare(self, argv: list[str]) -> None:
         """Reads the user's IPython configuration and makes the shell: no socket, no thread."""
         super(IPKernelApp, self).initialize(argv)
+        sys.argv = [f"{Path(ipykernel.__file__).parent.parent / _LAUNCHER}.py", *argv]
+        sys.orig_argv[:] = [sys.executable, "-m", _LAUNCHER, *argv]
         self.outstream_class = _OUT_STREAM
         self.init_pdb()
         self.init_blackhole()

@@ -93,7 +93,6 @@ class _Kernel:
         time.tzset()
         tempfile.tempdir = None  # it was the parent's
         os.chdir(wanted["cwd"])
-        sys.argv = wanted["argv"]
         _libc.prctl(_PR_SET_NAME, wanted["name"].encode())
         self._watched = wanted["watched"]
         _reseed()
