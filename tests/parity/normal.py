@@ -20,7 +20,7 @@ _TIMES = ("start_time", "end_time", "duration")
 _WIDGETS = "application/vnd.jupyter.widget-state+json"
 _TEXTS = (
     (re.compile(r"ipykernel_\d+"), "ipykernel_<pid>"),
-    (re.compile(r"\bat 0x[0-9a-f]{6,16}\b"), "at <address>"),
+    (re.compile(r"\bat 0x[0-9a-f]{6,16}\b|(?<=object )at [0-9a-f]{8,16}\b"), "at <address>"),
 )
 
 
