@@ -18,6 +18,9 @@ from jupyter_orch.execution.output_limit import OutputLimit
 #: How long outputs may arrive after their cell has ended, in seconds. Papermill's four are too few
 #: for a large output on a loaded machine.
 _IOPUB_TIMEOUT = 600
+#: Seconds that a kernel may take to reply after it is idle again. ipykernel never does when it
+#: fails on a cell's error itself.
+_LAST_REPLY = 10.0
 #: Seconds in which the last messages of a kernel that has ended may still be on their way.
 _LAST_MESSAGES = 0.05
 
@@ -56,6 +59,9 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
         self._limit = OutputLimit(output_limit, run_log)
         self._lease: KernelLease | None = None
         self._stopping = threading.Event()
+        self._idle = asyncio.Event()
+        #: Whether the kernel was idle again after a cell and never replied.
+        self.unanswered = False
 
     def run(self, *, env: Mapping[str, str]) -> None:
         """Starts a kernel of its own, executes every cell and ends the kernel."""
@@ -97,7 +103,10 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
         try:
             if self._stopping.is_set():
                 raise Stopped  # noqa: TRY301 - it is marked like the other two
-            return await super().async_execute_cell(cell, cell_index, **options)
+            self._idle.clear()
+            found = await super().async_execute_cell(cell, cell_index, **options)
+            self.unanswered = False
+            return found  # noqa: TRY300 - what it was is known only here
         except (CellTimeoutError, DeadKernelError, Stopped):
             self.nb_man.cell_exception(cell, cell_index=cell_index)
             raise
@@ -109,8 +118,14 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
         if self._lease is None:
             await super()._async_poll_kernel_alive()
             return
-        await asyncio.shield(self._lease.exited)
-        await asyncio.sleep(_LAST_MESSAGES)
+        idle = asyncio.ensure_future(self._idle.wait())
+        ways: set[asyncio.Future[Any]] = {idle, self._lease.exited}
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            self.unanswered = not self._lease.exited.done()
+            await asyncio.sleep(_LAST_REPLY if self.unanswered else _LAST_MESSAGES)
+        finally:
+            idle.cancel()
         if self.task_poll_for_reply is not None:
             self.task_poll_for_reply.cancel()
 
@@ -129,6 +144,8 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
             msg["content"] = self._masker.value(msg["content"])
         elif msg["msg_type"] == "clear_output":
             self._limit.start_cell(cell_index)
+        elif msg["msg_type"] == "status" and msg["content"]["execution_state"] == "idle":
+            self._idle.set()
         return super().process_message(msg, cell, cell_index)
 
     def set_widgets_metadata(self) -> None:

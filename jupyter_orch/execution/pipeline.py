@@ -13,8 +13,9 @@ from typing import Any
 
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat import ValidationError
 from papermill.engines import NotebookExecutionManager
-from papermill.exceptions import PapermillException, PapermillExecutionError, strip_color
+from papermill.exceptions import PapermillExecutionError, strip_color
 from papermill.execute import (
     prepare_notebook_metadata,
     raise_for_execution_errors,
@@ -41,6 +42,7 @@ from jupyter_orch.kernel.retry import NonRetryableError
 #: A cell with this tag keeps its notebook from being executed in a forked kernel.
 COLD_TAG = "stock-kernel"
 _KERNEL_START_TIMEOUT = 120  # seconds; a loaded machine takes its time
+_NO_REPLY = "The kernel was done with the cell and did not say how it ended."
 _LOST_WITH_PARENT = "The process that the kernel was forked from ended, and the kernel with it."
 _LAST_WORDS = 4000  # bytes
 _ERROR_MARKERS = 2  # cells that papermill inserts before the one that raised
@@ -128,7 +130,7 @@ class NotebookRun:
             manager, kernel = self._prepare()
         except NoSuchKernel as error:
             return _failed(Reason.KERNEL_MISSING, "NoSuchKernel", _no_kernel(error.name))
-        except (PapermillException, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever nbformat says of what is no notebook
             return _failed(Reason.USER_ERROR, type(error).__name__, str(error))
         self._progress(0, len(manager.nb.cells))
         manager.notebook_start()
@@ -170,7 +172,6 @@ class NotebookRun:
         kernels: KernelPool,
     ) -> NotebookResult | None:
         """Executes the cells; answers why they could not all be tried, else None."""
-        timeout = self._request.cell_timeout_seconds
         try:
             lease = await self._start(manager.nb, kernel, env, kernels)
         except (KernelFailed, RuntimeError, OSError) as error:
@@ -183,27 +184,15 @@ class NotebookRun:
             masker=self._masker,
             output_limit=self._request.output_limit,
             kernel_name=kernel,
-            timeout=timeout,
+            timeout=self._request.cell_timeout_seconds,
             interrupt_on_timeout=False,
         )
         if self._stop_asked:
             self._client.stop()
         try:
             await self._client.run_in(lease)
-        except CellTimeoutError as error:
-            message = f"The cell took longer than {timeout:g} s." if timeout else str(error)
-            return _failed(Reason.CELL_TIMEOUT, "CellTimeout", message, manager.current)
-        except DeadKernelError:
-            if lease.abandoned:
-                return _failed(
-                    Reason.PLATFORM_ERROR, "KernelLost", _LOST_WITH_PARENT, manager.current
-                )
-            message = f"The kernel ended by itself while the cell ran: {_end_of(lease)}."
-            return self._dead("KernelDied", message, manager.current)
-        except Stopped:
-            return _failed(
-                Reason.CANCELLED_BY_USER, "Stopped", "The run was stopped.", manager.current
-            )
+        except (CellTimeoutError, DeadKernelError, Stopped, ValidationError) as error:
+            return self._why(error, lease, manager.current)
         finally:
             await lease.shutdown()
             kernels.ended(lease)
@@ -233,6 +222,24 @@ class NotebookRun:
         if any(COLD_TAG in cell.metadata.get("tags", []) for cell in nb.cells):
             return f"A cell has the tag {COLD_TAG}."
         return None
+
+    def _why(self, error: Exception, lease: KernelLease, cell: int | None) -> NotebookResult:
+        """Why the cells after this one could not be tried."""
+        if isinstance(error, Stopped):
+            return _failed(Reason.CANCELLED_BY_USER, "Stopped", "The run was stopped.", cell)
+        if isinstance(error, CellTimeoutError):
+            timeout = self._request.cell_timeout_seconds
+            message = f"The cell took longer than {timeout:g} s." if timeout else str(error)
+            return _failed(Reason.CELL_TIMEOUT, "CellTimeout", message, cell)
+        if isinstance(error, ValidationError):  # it published what no notebook can hold
+            message = str(error).partition("\n")[0]
+            return _failed(Reason.USER_ERROR, type(error).__name__, message, cell)
+        if self._client is not None and self._client.unanswered:
+            return _failed(Reason.USER_ERROR, "NoReply", _NO_REPLY, cell)
+        if lease.abandoned:
+            return _failed(Reason.PLATFORM_ERROR, "KernelLost", _LOST_WITH_PARENT, cell)
+        message = f"The kernel ended by itself while the cell ran: {_end_of(lease)}."
+        return self._dead("KernelDied", message, cell)
 
     def _dead(self, name: str, message: str, cell: int | None) -> NotebookResult:
         """A kernel that is no more, with its last words to its console."""

@@ -43,7 +43,9 @@ def result(backend: Backend, sample: Sample, base: Path) -> dict[str, Any]:
     source = folder / "notebook.ipynb"
     source.write_bytes(sample.content)
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("PYTEST_CURRENT_TEST")  # ipykernel watches no file descriptors when it is there
+        patch.delenv(
+            "PYTEST_CURRENT_TEST"
+        )  # ipykernel watches no file descriptors when it is there
         outcome = backend(source, target, sample.parameters, folder)
     return {
         "notebook": outcome.notebook and normalised(outcome.notebook, _ids(sample.content)),

@@ -74,4 +74,3 @@ class ForkedKernel:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self.exited), 1.0)
         self.client.line.close()
-

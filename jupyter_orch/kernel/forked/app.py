@@ -59,6 +59,10 @@ class ForkedApp(IPKernelApp):
         self.configure_tornado_logger()
         self.init_kernel()
         self.init_shell()
+        self.shell._sys_modules_keys = set(sys.modules)  # noqa: SLF001 - as IPython
+        own, self.extensions = self.extensions, []
+        self.init_extensions()  # IPython's; those of the user may do anything, so not before a fork
+        self.default_extensions, self.extensions = [], own
 
     def init_kernel(self) -> None:
         """Makes the kernel; it gets its streams in the child."""
@@ -72,12 +76,27 @@ class ForkedApp(IPKernelApp):
         # read by the kernel to know which thread runs cells
         self.kernel.shell_channel_thread = SimpleNamespace(parent_thread=threading.main_thread())
 
+    shell: Any
+
+    def init_code(self) -> None:
+        """As IPython's, without a new set of all modules: it would touch, and copy, their names."""
+        before = len(sys.modules)
+        self._run_startup_files()
+        self._run_exec_lines()
+        self._run_exec_files()
+        if self.hide_initial_ns:
+            self.shell.user_ns_hidden.update(self.shell.user_ns)
+        self._run_cmd_line_code()
+        self._run_module()
+        if len(sys.modules) != before:
+            self.shell._sys_modules_keys = set(sys.modules)  # noqa: SLF001 - as IPython
+
     def begin(self, link: Link) -> None:
         """Connects the kernel, and does what ipykernel does before the first cell."""
         self._renew_session()
         publisher = Publisher(link)
         kernel: Any = self.kernel
-        shell: Any = self.shell
+        shell = self.shell
         self.iopub_thread = kernel.iopub_thread = publisher
         self.iopub_socket = kernel.iopub_socket = publisher.background_socket
         kernel.link, kernel.shell_stream = link, ShellStream(link)

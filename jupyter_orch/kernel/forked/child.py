@@ -44,11 +44,15 @@ def adopt_orphans() -> None:
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def run(app: ForkedApp, parent: int, line: socket.socket, errors: int) -> NoReturn:
+def run(
+    app: ForkedApp, known: frozenset[str], parent: int, line: socket.socket, errors: int
+) -> NoReturn:
     """Waits for what to be, and is it until the executor or the notebook ends it.
 
     Args:
         app: The prepared application.
+        known: Modules that are imported. Made before the fork, as it touches, and by that copies,
+            the names of all of them.
         parent: The process that forked this one.
         line: The socket to the executor.
         errors: File descriptor for what goes to the console of a stock kernel.
@@ -60,7 +64,7 @@ def run(app: ForkedApp, parent: int, line: socket.socket, errors: int) -> NoRetu
         os.dup2(errors, 1)
         os.dup2(errors, 2)
         os.close(errors)
-        kernel = _Kernel(app, line)
+        kernel = _Kernel(app, known, line)
         if kernel.wait():
             kernel.serve()
         status = 0
@@ -70,12 +74,12 @@ def run(app: ForkedApp, parent: int, line: socket.socket, errors: int) -> NoRetu
 
 
 class _Kernel:
-    def __init__(self, app: ForkedApp, line: socket.socket) -> None:
+    def __init__(self, app: ForkedApp, known: frozenset[str], line: socket.socket) -> None:
         self._app = app
         self._line = line
         self._assembler = Assembler()
         self._link = Link(line.send)
-        self._known = frozenset(sys.modules)
+        self._known = known
         self._watched: list[str] = []
 
     def wait(self) -> bool:

@@ -92,6 +92,7 @@ class _Parent:
     def __init__(self, line: socket.socket, app: Any) -> None:
         self._line = line
         self._app = app
+        self._known = frozenset(sys.modules)
         self._kernels: set[int] = set()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
@@ -139,7 +140,7 @@ class _Parent:
             os.close(self._wake_write)
             from jupyter_orch.kernel.forked.child import run
 
-            run(self._app, parent, socket.socket(fileno=line), errors)
+            run(self._app, self._known, parent, socket.socket(fileno=line), errors)
         except BaseException:  # noqa: BLE001 - never back into the parent's loop
             os.write(2, traceback.format_exc().encode("utf-8", "replace"))
             os._exit(1)

@@ -361,3 +361,59 @@ def test_inv7_a_run_whose_executor_was_killed_is_tried_again(house: House) -> No
     assert (done.state, done.attempt) == (RunState.SUCCEEDED, 2)
     first = house.store.attempts(run.id)[0]
     assert first.reason is Reason.PLATFORM_ERROR
+
+
+@pytest.mark.parametrize("fork", [True, False], ids=["forked", "stock"])
+def test_a_kernel_that_never_replies_ends_the_run(
+    bench: Run, monkeypatch: pytest.MonkeyPatch, fork: bool
+) -> None:
+    """A kernel fails on some errors itself, and says nothing more of the cell."""
+    monkeypatch.setattr("jupyter_orch.execution.cells._LAST_REPLY", 0.5)
+    silent = "get_ipython().kernel.do_execute = None"
+
+    async def test(bench: Bench) -> None:
+        _, result, _ = bench.begin(notebook(silent, "print('never')"), fork=fork)
+        ended = await result
+        assert ended.reason is Reason.USER_ERROR
+        assert ended.error is not None
+        assert (ended.error.name, ended.error.cell_index) == ("NoReply", 1)
+
+    bench(test)
+
+
+@pytest.mark.parametrize(
+    "content", [b"{}", b"no notebook", b'{"nbformat": 2, "nbformat_minor": 0, "metadata": {}}']
+)
+def test_what_is_no_notebook_is_the_users_error(bench: Run, content: bytes) -> None:
+    """Whatever nbformat raises on it; nothing is executed."""
+
+    async def test(bench: Bench) -> None:
+        source = bench.folder / "in.ipynb"
+        source.write_bytes(content)
+        request = NotebookRequest(
+            input=str(source), output=str(bench.folder / "out.ipynb"), notebook=str(source)
+        )
+        run = NotebookRun(
+            request, run_log=bench.log, masker=Masker(), progress=lambda _done, _total: None
+        )
+        ended = await run.execute({}, bench.pool)
+        assert ended.reason is Reason.USER_ERROR
+        assert ended.error is not None
+        assert ended.error.message
+        assert not (bench.folder / "out.ipynb").exists()
+
+    bench(test)
+
+
+def test_what_no_notebook_can_hold_is_the_users_error(bench: Run) -> None:
+    """A cell that publishes an object under a type that is text."""
+    cell = "display({'text/html': {'not': 'text'}}, raw=True)"
+
+    async def test(bench: Bench) -> None:
+        _, result, _ = bench.begin(notebook(cell))
+        ended = await result
+        assert ended.reason is Reason.USER_ERROR
+        assert ended.error is not None
+        assert ended.error.name == "NotebookValidationError"
+
+    bench(test)
