@@ -232,8 +232,7 @@ class NotebookRun:
             message = f"The cell took longer than {timeout:g} s." if timeout else str(error)
             return _failed(Reason.CELL_TIMEOUT, "CellTimeout", message, cell)
         if isinstance(error, ValidationError):  # it published what no notebook can hold
-            message = str(error).partition("\n")[0]
-            return _failed(Reason.USER_ERROR, type(error).__name__, message, cell)
+            return _failed(Reason.USER_ERROR, type(error).__name__, str(error), cell)
         if self._client is not None and self._client.unanswered:
             return _failed(Reason.USER_ERROR, "NoReply", _NO_REPLY, cell)
         if lease.abandoned:

@@ -1,7 +1,6 @@
 """The ways to execute a notebook that are compared: each is one function, named in `BACKENDS`."""
 
 import asyncio
-import atexit
 import contextlib
 import functools
 import json
@@ -114,24 +113,34 @@ class _Executor:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
         self._kernels = KernelPool()
-        atexit.register(self._close)
 
     def result_of(self, run: NotebookRun) -> NotebookResult:
         """Executes it."""
         executing = run.execute(os.environ, self._kernels)
         return asyncio.run_coroutine_threadsafe(executing, self._loop).result()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Ends its kernels and the thread."""
         self._loop.call_soon_threadsafe(self._kernels.close)
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
 
 @functools.cache
 def _executor() -> _Executor:
     """One for the whole session: making a parent takes as long as forking dozens of kernels."""
     return _Executor()
+
+
+def close_executor() -> None:
+    """Ends what the session has started."""
+    if _executor.cache_info().currsize:
+        _executor().close()
+        _executor.cache_clear()
 
 
 def _failure(result: NotebookResult) -> Failure | None:

@@ -10,16 +10,24 @@ from typing import Any
 
 import pytest
 
-from .backends import BACKENDS, Backend
+from .backends import BACKENDS, Backend, close_executor
 from .builder import Sample, corpus
 from .normal import differences, normalised, replaced
 
 REFERENCE, *OTHERS = BACKENDS
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _executor() -> Iterator[None]:
+    """Ends what kernels are forked from."""
+    yield
+    close_executor()
+
+
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What the result depends on is the same on every machine."""
+    monkeypatch.delenv("JUPYTER_ORCH__STATE__DIR", raising=False)  # another one in each test
     monkeypatch.setenv("PYTHONHASHSEED", "0")
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.setenv("LC_ALL", "C.UTF-8")

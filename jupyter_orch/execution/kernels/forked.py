@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import socket
 
@@ -51,7 +52,7 @@ class ForkedKernel:
             raise
         kernel = cls(ours, parent, pid)
         become = {
-            "env": dict(wanted.env),
+            "env": {**wanted.env, "JPY_PARENT_PID": str(os.getpid())},  # as jupyter_client
             "cwd": wanted.cwd,
             "name": f"orch-{pid}",
             "watched": parent.watched,

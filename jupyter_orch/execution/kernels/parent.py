@@ -60,7 +60,8 @@ class ForkParent:
         cls,
         wanted: ForkEnvironment,
         *,
-        preload: tuple[str, ...],
+        first: tuple[str, ...],
+        then: tuple[str, ...],
         watched: list[str],
         folder: Path,
         preexec_fn: Callable[[], None] | None = None,
@@ -69,7 +70,8 @@ class ForkParent:
 
         Args:
             wanted: The environment that it serves.
-            preload: Modules to import; one that cannot be imported is left to the notebooks.
+            first: Modules to import; one that cannot be imported is left to the notebooks.
+            then: More of them, which find a notebook's shell when they are imported.
             watched: Modules whose import by a notebook is told.
             folder: Where it may leave what it writes to its console.
             preexec_fn: Called in the process before it becomes Python.
@@ -94,7 +96,7 @@ class ForkParent:
         ours.setblocking(False)
         parent = cls(process, ours, wanted)
         parent.watched = watched
-        request = {"executor": os.getpid(), "preload": preload, "argv": list(wanted.argv)}
+        request = {"executor": os.getpid(), "first": first, "then": then, "argv": list(wanted.argv)}
         with contextlib.suppress(OSError):  # it has ended; its last words say why
             ours.send(json.dumps(request).encode())
         parent._loop.add_reader(ours, parent._receive)

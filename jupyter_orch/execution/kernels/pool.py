@@ -152,7 +152,7 @@ class _Nursery:
         self._retired: list[ForkParent] = []
         self._lock = asyncio.Lock()
         self._fresh: Freshness | None = None
-        self._preload: tuple[str, ...] = ALWAYS
+        self._learned_names: tuple[str, ...] = ()
         self._seen: Counter[str] = Counter()
         self._runs = 0
         self._learned = 0.0
@@ -185,8 +185,9 @@ class _Nursery:
         fresh = Freshness()
         parent = await ForkParent.start(
             self._environment,
-            preload=self._preload,
-            watched=[name for name in LEARNED if name not in self._preload],
+            first=ALWAYS,
+            then=self._learned_names,
+            watched=[name for name in LEARNED if name not in self._learned_names],
             folder=self._folder,
             preexec_fn=self._preexec_fn,
         )
@@ -220,7 +221,7 @@ class _Nursery:
         often = [name for name in LEARNED if self._seen[name] * 2 > self._runs]
         now = asyncio.get_running_loop().time()
         if often and self._runs >= _CONVINCING and now - self._learned > _LEARN_PAUSE:
-            self._preload = (*self._preload, *often)
+            self._learned_names = (*self._learned_names, *often)
             self._seen.clear()
             self._runs, self._learned = 0, now
             self._replace()

@@ -1,7 +1,8 @@
 """What a parent may import: modules that start no thread, open no socket and read no run's data.
 
-Never a database's session, a loop, CUDA, a JVM, gRPC, Polars (its threads do not survive a fork),
-and never a module that lies beside notebooks: it may change between two runs.
+Never pyplot, which would set up plots in notebooks that have none; nor a database's session, a
+loop, CUDA, a JVM, gRPC, Polars (its threads do not survive a fork); nor a module that lies beside
+notebooks: it may change between two runs.
 """
 
 #: Imported by every parent: what each first cell needs anyway.
@@ -17,7 +18,6 @@ ALWAYS: tuple[str, ...] = (
     "comm",
     "faulthandler",
     "jupyter_orch.kernel.context",
-    "matplotlib_inline.config",
     "pexpect",
     "pygments.formatters.terminal256",
     "pygments.lexers.python",
@@ -43,8 +43,8 @@ LEARNED: tuple[str, ...] = (
     "pyiceberg",
     "pyiceberg.table",
     "matplotlib",
-    "matplotlib.pyplot",
-    "matplotlib_inline.backend_inline",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
     "ipywidgets",
     "jinja2",
     "jupyter_orch.kernel.output",
@@ -56,7 +56,6 @@ LEARNED: tuple[str, ...] = (
     "requests",
     "scipy",
     "scipy.stats",
-    "seaborn",
     "sklearn",
     "statsmodels.api",
     "tqdm",

@@ -2,15 +2,15 @@
 
 import asyncio
 import os
-import signal
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import ipykernel
-from ipykernel.ipkernel import IPythonKernel
+from ipykernel import ipkernel
 from ipykernel.kernelapp import IPKernelApp
 from tornado.ioloop import IOLoop
 from traitlets import Any as AnyTrait
@@ -18,14 +18,13 @@ from traitlets import Any as AnyTrait
 from jupyter_orch.kernel.forked.streams import Link, Publisher, ShellStream
 
 _LAUNCHER = "ipykernel_launcher"
-_OUT_STREAM = "jupyter_orch.kernel.forked.streams.CapturedStream"
+_OUT_STREAM = "jupyter_orch.kernel.forked.streams.OutStream"
 
 
-class ForkedKernel(IPythonKernel):
+class IPythonKernel(ipkernel.IPythonKernel):
     """ipykernel's kernel for one executor that sends one request after the other."""
 
     shell_stream = AnyTrait()
-    link = AnyTrait()
 
     def start(self) -> None:
         """Begins in the loop of this thread."""
@@ -39,13 +38,13 @@ class ForkedKernel(IPythonKernel):
     def _abort_queues(self, subshell_id: str | None = None) -> None:
         """Nothing waits behind a cell that failed."""
 
-    def pre_handler_hook(self) -> None:
-        """Lets an interrupt reach the cell, but tear no message."""
-        self.saved_sigint_handler = signal.signal(signal.SIGINT, self.link.interrupt)
-
 
 class ForkedApp(IPKernelApp):
     """The application; `prepare` in the parent, `begin` in the child."""
+
+    shell: Any
+    #: Variables that imports and ipykernel have set, which its kernels have beside their own.
+    variables: dict[str, str]
 
     def prepare(self, argv: list[str]) -> None:
         """Reads the user's IPython configuration and makes the shell: no socket, no thread."""
@@ -64,9 +63,13 @@ class ForkedApp(IPKernelApp):
         self.init_extensions()  # IPython's; those of the user may do anything, so not before a fork
         self.default_extensions, self.extensions = [], own
 
+    def keep_variables(self, before: Mapping[str, str]) -> None:
+        """Remembers which variables differ from what they were before anything was imported."""
+        self.variables = dict(os.environ.items() - before.items())
+
     def init_kernel(self) -> None:
         """Makes the kernel; it gets its streams in the child."""
-        self.kernel = ForkedKernel.instance(
+        self.kernel = IPythonKernel.instance(
             parent=self,
             session=self.session,
             log=self.log,
@@ -75,8 +78,6 @@ class ForkedApp(IPKernelApp):
         )
         # read by the kernel to know which thread runs cells
         self.kernel.shell_channel_thread = SimpleNamespace(parent_thread=threading.main_thread())
-
-    shell: Any
 
     def init_code(self) -> None:
         """As IPython's, without a new set of all modules: it would touch, and copy, their names."""
@@ -99,7 +100,7 @@ class ForkedApp(IPKernelApp):
         shell = self.shell
         self.iopub_thread = kernel.iopub_thread = publisher
         self.iopub_socket = kernel.iopub_socket = publisher.background_socket
-        kernel.link, kernel.shell_stream = link, ShellStream(link)
+        kernel.shell_stream = ShellStream(link)
         shell.displayhook.pub_socket = shell.display_pub.pub_socket = self.iopub_socket
         self.init_io()
         kernel._stdout, kernel._stderr = sys.stdout, sys.stderr  # noqa: SLF001 - as ipykernel

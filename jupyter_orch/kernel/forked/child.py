@@ -93,7 +93,7 @@ class _Kernel:
 
     def _become(self, wanted: Mapping[str, Any]) -> None:
         os.environ.clear()
-        os.environ.update(wanted["env"])
+        os.environ.update(wanted["env"] | self._app.variables)
         time.tzset()
         tempfile.tempdir = None  # it was the parent's
         os.chdir(wanted["cwd"])

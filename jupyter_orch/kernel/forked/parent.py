@@ -33,16 +33,20 @@ def main() -> None:
     line = socket.socket(fileno=int(sys.argv[1]))
     wanted = json.loads(line.recv(_LONGEST))
     began = time.monotonic()
-    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    environ = dict(os.environ)
+    # as ipykernel sets it before the first cell; matplotlib reads it when it is imported
+    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
 
     from jupyter_orch.kernel.forked import child
     from jupyter_orch.kernel.forked.app import ForkedApp
 
     child.die_with(wanted["executor"])
     child.adopt_orphans()
-    missing = _import(wanted["preload"])
+    missing = _import(wanted["first"])
     app = ForkedApp.instance()
     app.prepare(wanted["argv"])
+    missing |= _import(wanted["then"])  # some look for a notebook's shell when they are imported
+    app.keep_variables(environ)
     _tell(
         line,
         protocol=PROTOCOL,

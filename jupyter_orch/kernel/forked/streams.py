@@ -15,10 +15,9 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Sequence
-from types import FrameType
 from typing import Any
 
-from ipykernel.iostream import BackgroundSocket, IOPubThread, OutStream
+from ipykernel import iostream
 
 from jupyter_orch.kernel.forked.frames import records
 
@@ -26,44 +25,25 @@ SHELL, IOPUB = b"shell", b"iopub"
 
 
 class Link:
-    """The socket to the executor: sends whole messages from any thread, and after a fork.
-
-    Its handler for SIGINT waits until a message is out, so that an interrupt never tears one.
-    """
+    """The socket to the executor: sends whole messages from any thread, and after a fork."""
 
     def __init__(self, send: Callable[[bytes], int]) -> None:
         self._send = send
         self._lock = threading.Lock()
-        self._sending = False
-        self._interrupted = False
         os.register_at_fork(after_in_child=self._renew)
 
     def _renew(self) -> None:
         self._lock = threading.Lock()  # another thread may have held it
-        self._sending = False
 
     def put(self, channel: bytes, parts: Sequence[Any]) -> None:
-        """Sends one message."""
-        on_main = threading.current_thread() is threading.main_thread()
-        if on_main:
-            self._sending = True
+        """Sends one message; an interrupt waits until it is out."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             with self._lock:
                 for record in records(os.getpid(), [channel, *parts]):
                     self._send(record)
         finally:
-            if on_main:
-                self._sending = False
-                if self._interrupted:
-                    self._interrupted = False
-                    raise KeyboardInterrupt
-
-    def interrupt(self, _signal: int, _frame: FrameType | None) -> None:
-        """The handler for SIGINT while a cell runs."""
-        if self._sending:
-            self._interrupted = True
-        else:
-            raise KeyboardInterrupt
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class ShellStream:
@@ -89,7 +69,7 @@ class _Ended:
         return False
 
 
-class Publisher(IOPubThread):
+class Publisher(iostream.IOPubThread):
     """Sends on IOPub at once, in the thread that asks."""
 
     def __init__(self, link: Link) -> None:  # the thread and sockets of the base are not wanted
@@ -97,7 +77,7 @@ class Publisher(IOPubThread):
         self.socket = self  # any object says that it is open
         self.thread: Any = _Ended()
         self.io_loop: Any = _Timer()
-        self.background_socket = BackgroundSocket(self)
+        self.background_socket = iostream.BackgroundSocket(self)
 
     def schedule(self, f: Callable[[], Any]) -> None:
         """Calls it now."""
@@ -143,15 +123,17 @@ class _Timer:
             callback()
 
 
-class CapturedStream(OutStream):
-    """ipykernel's stream; a flush also takes what was written to the file descriptor by then."""
+class OutStream(iostream.OutStream):
+    """ipykernel's stream, in order with what this process writes to the file descriptor."""
+
+    _fid: int
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._draining = threading.RLock()
+        self._drainer: int | None = None
         super().__init__(*args, **options)
-
-    _fid: int
+        self._buffer_lock: Any = _AfterPipe(self._take_from_pipe)
 
     def _watch_pipe_fd(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -159,20 +141,36 @@ class CapturedStream(OutStream):
         poll.register(self._fid, select.POLLIN)
         while self._should_watch:
             poll.poll()
-            self._drain()
+            self._take_from_pipe()
 
-    def _drain(self) -> None:
-        """Takes over what waits in the pipe now."""
+    def _take_from_pipe(self) -> None:
+        """Writes what waits in the pipe now."""
+        me = threading.get_ident()
+        if not self._should_watch or self._drainer == me or not self._is_master_process():
+            return
         with self._draining:
-            waiting = fcntl.ioctl(self._fid, termios.FIONREAD, b"\0\0\0\0")
-            (size,) = struct.unpack("i", waiting)
-            if size:
+            (size,) = struct.unpack("i", fcntl.ioctl(self._fid, termios.FIONREAD, b"\0\0\0\0"))
+            if not size:
+                return
+            self._drainer = me
+            try:
                 data = os.read(self._fid, size)
                 self.write(self._decoder.decode(data))
                 os.write(self._original_stdstream_copy, data)
+            finally:
+                self._drainer = None
 
-    def flush(self) -> None:
-        """Sends what has been written, also by way of the file descriptor."""
-        if self._should_watch and self._is_master_process():
-            self._drain()
-        super().flush()
+
+class _AfterPipe:
+    """The lock of a stream's buffers: what waits in its pipe goes before who takes it."""
+
+    def __init__(self, take: Callable[[], None]) -> None:
+        self._take = take
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        self._take()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
