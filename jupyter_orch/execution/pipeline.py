@@ -136,11 +136,10 @@ class NotebookRun:
         manager.notebook_start()
         try:
             stopped = await self._execute(manager, kernel, env, kernels)
-        finally:
             manager.notebook_complete()
-        result = result_of(manager.nb) if stopped is None else stopped
-        manager.save(durable=True)
-        return result
+            return result_of(manager.nb) if stopped is None else stopped
+        finally:
+            manager.save(durable=True)
 
     def _prepare(self) -> tuple["SavingManager", str]:
         """Loads and parameterizes as papermill's `execute_notebook` does."""
@@ -282,7 +281,10 @@ def result_of(nb: Any) -> NotebookResult:
 
 
 class SavingManager(NotebookExecutionManager):  # type: ignore[misc]
-    """Papermill's manager, which saves atomically, once a cell, and tells how far it is."""
+    """Papermill's manager, which saves atomically, and tells how far it is.
+
+    It saves whenever papermill does and something else but the next save follows.
+    """
 
     def __init__(self, nb: Any, path: Path, progress: Callable[[int, int], None]) -> None:
         super().__init__(nb, progress_bar=False)
@@ -291,23 +293,38 @@ class SavingManager(NotebookExecutionManager):  # type: ignore[misc]
         #: Position of the cell that runs.
         self.current: int | None = None
         self._running: int | None = None
+        #: Whether the next save follows at once.
+        self._followed = False
 
     def save(self, *, durable: bool = False, **_options: Any) -> None:
         """Saves atomically; durable, for the last save, it outlives a power cut."""
+        if self._followed and not durable:
+            return
         self._writer.save(self.nb, running=self._running, durable=durable)
         self.last_save_time = self.now()
 
     def cell_start(self, cell: Any, cell_index: int | None = None, **options: Any) -> None:
         """Papermill's, remembering where we are."""
-        self.current = self._running = cell_index
+        self.current = cell_index
+        self._running = None if self._followed else cell_index  # else the one before counts, too
+        self._followed = cell.cell_type != "code"
         super().cell_start(cell, cell_index=cell_index, **options)
+        self._running = cell_index
 
     def cell_complete(self, cell: Any, cell_index: int | None = None, **options: Any) -> None:
         """Papermill's, and tells the progress."""
+        total = len(self.nb.cells)
+        failed = cell.metadata.papermill["status"] == self.FAILED
+        self._followed = cell_index is not None and cell_index + 1 < total and not failed
         super().cell_complete(cell, cell_index=cell_index, **options)
         self._running = None
         if cell_index is not None:
-            self._tell(cell_index + 1, len(self.nb.cells))
+            self._tell(cell_index + 1, total)
+
+    def notebook_complete(self, **options: Any) -> None:
+        """Papermill's; the last save follows."""
+        self._followed = True
+        super().notebook_complete(**options)
 
 
 def _failed(

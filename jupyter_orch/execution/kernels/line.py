@@ -5,13 +5,14 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from queue import Empty
 from typing import Any
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.session import Session
 
-from jupyter_orch.kernel.forked.frames import RECORD, Assembler
+from jupyter_orch.kernel.forked.frames import RECORD, Assembler, records
 
 #: Records that are read in one turn, so that one talkative kernel does not keep the others waiting.
 _TURN = 64
@@ -36,8 +37,6 @@ class RecordLine:
 
     def put(self, parts: Sequence[bytes]) -> None:
         """Sends one message, now or as soon as there is room."""
-        from jupyter_orch.kernel.forked.frames import records
-
         if not self._unsent:
             self._loop.add_writer(self._socket, self._send)
         self._unsent.extend(records(os.getpid(), parts))
@@ -160,10 +159,24 @@ class _Channel:
             except TimeoutError:
                 raise Empty from None
         self._client.line.taken(sum(map(len, message)))
+        return self._read(message)
+
+    def _read(self, message: list[bytes]) -> dict[str, Any]:
+        """As `Session.deserialize`, which parses dates that nobody looks at."""
         session = self._client.session
-        _, parts = session.feed_identities(message[1:])
-        found: dict[str, Any] = session.deserialize(parts)
-        return found
+        _, (_, header, parent, metadata, content, *buffers) = session.feed_identities(message[1:])
+        found = session.unpack(header)
+        if isinstance(found.get("date"), str):
+            found["date"] = datetime.fromisoformat(found["date"])
+        return {
+            "header": found,
+            "msg_id": found["msg_id"],
+            "msg_type": found["msg_type"],
+            "parent_header": session.unpack(parent),
+            "metadata": session.unpack(metadata),
+            "content": session.unpack(content),
+            "buffers": [memoryview(buffer) for buffer in buffers],
+        }
 
     def is_alive(self) -> bool:
         return True

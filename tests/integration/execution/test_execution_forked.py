@@ -254,7 +254,10 @@ def test_a_dead_kernel_is_noticed_at_once_and_says_how(bench: Run, fork: bool) -
     """With its last words to the console; what it printed before is in the notebook."""
 
     async def test(bench: Bench) -> None:
-        die = "import os, sys, time\nprint('before', flush=True)\ntime.sleep(0.3)\nos.write(2, b'last words')\nos.abort()"
+        die = (
+            "import os, time\nprint('before', flush=True)\ntime.sleep(0.3)\n"
+            "os.write(2, b'last words')\nos.abort()"
+        )
         await bench.text("print(1)", fork=fork)
         began = asyncio.get_running_loop().time()
         _, result, target = bench.begin(notebook(die, "print('never')"), fork=fork)
