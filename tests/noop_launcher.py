@@ -22,7 +22,8 @@ TABLE = "table"
 class NoopAttempt:
     """Succeeds. What it takes and writes say the parameters of its run.
 
-    It is a `Launcher`, and runs in a thread of the worker's own process.
+    It is a `Launcher`, and runs in the worker's own process: in the attempt's thread when it takes
+    no time, else in one of its own.
     """
 
     def __init__(
@@ -34,8 +35,12 @@ class NoopAttempt:
         parameters = message["request"]["parameters"]
         self._seconds = float(parameters.get(SECONDS, 0))
         self._table = parameters.get(TABLE)
-        self._thread = threading.Thread(target=self._execute, name="noop", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        if self._seconds or self._table:
+            self._thread = threading.Thread(target=self._execute, name="noop", daemon=True)
+            self._thread.start()
+        else:
+            self._execute()
 
     def stop(self) -> None:
         """Ends, as an interrupted notebook does."""
@@ -48,11 +53,12 @@ class NoopAttempt:
         """Ends."""
         self._ended.set()
 
-    def close(self) -> int:
+    def close(self) -> str:
         """Waits for its end."""
         self._ended.set()
-        self._thread.join()
-        return 0
+        if self._thread is not None:
+            self._thread.join()
+        return ""
 
     def _execute(self) -> None:
         self.events.put({"event": "progress", "done": 0, "total": 1})

@@ -1,16 +1,18 @@
 """The worker's end of the kernel's channel: a unix socket in a private folder, and a token."""
 
 import contextlib
+import functools
 import hmac
 import json
 import logging
 import secrets
+import selectors
 import socket
 import socketserver
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jupyter_orch import wire
 from jupyter_orch.domain.errors import BadInput, Forbidden, OrchError, to_problem
@@ -19,7 +21,7 @@ from jupyter_orch.kernel.channel import SOCKET_VARIABLE, TOKEN_VARIABLE
 
 _log = logging.getLogger(__name__)
 _LONGEST_LINE = 4_000_000  # bytes
-_WAKE_SECONDS = 0.5
+_BACKLOG = 64  # connections
 Handler = Callable[[Mapping[str, Any]], Any]
 
 
@@ -38,9 +40,11 @@ class ChannelServer:
         self._handlers = handlers
         self._lock = threading.Lock()
         self._answers: dict[str, _Answer] = {}
-        self._server = _Server(str(self._path), self._serve)
-        self._thread = threading.Thread(target=self._server.run, name="channel", daemon=True)
-        self._thread.start()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.setblocking(False)
+        self._socket.bind(str(path))
+        self._socket.listen(_BACKLOG)
+        _acceptor().add(self._socket, self._accepted)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -49,10 +53,23 @@ class ChannelServer:
 
     def close(self) -> None:
         """Ends the service; requests under way lose their answer."""
-        self._server.end(str(self._path))
-        self._thread.join()
-        self._server.server_close()
+        _acceptor().remove(self._socket)
+        self._socket.close()
         self._path.unlink(missing_ok=True)
+
+    def _accepted(self, end: socket.socket) -> None:
+        end.setblocking(True)
+        connection = threading.Thread(
+            target=self._converse, args=(end,), name="channel", daemon=True
+        )
+        connection.start()
+
+    def _converse(self, end: socket.socket) -> None:
+        with end:
+            try:
+                _Connection(end, self._serve)
+            except Exception:  # noqa: BLE001 - one connection hurts only itself
+                _log.exception("channel.connection_failed")
 
     def _serve(self, connection: "_Connection") -> None:
         opening = connection.read()
@@ -109,11 +126,15 @@ class _Answer:
 
 
 class _Connection(socketserver.StreamRequestHandler):
-    server: "_Server"
+    """One connection of a kernel, in a thread of its own."""
+
+    def __init__(self, end: socket.socket, serve: Callable[["_Connection"], None]) -> None:
+        self._serve_it = serve
+        super().__init__(end, None, None)  # type: ignore[arg-type] - there is no server
 
     def handle(self) -> None:
         try:
-            self.server.serve(self)
+            self._serve_it(self)
         except OSError:  # the kernel went away in the middle of a line
             return
 
@@ -131,44 +152,38 @@ class _Connection(socketserver.StreamRequestHandler):
         self.wfile.write(json.dumps(answer).encode() + b"\n")
 
 
-class _Ended(Exception):
-    """The server was told to end."""
+class _Acceptor:
+    """Accepts the connections of all channels of this process in one thread.
+
+    The selector of Linux, and that of macOS, notice while they wait what is registered.
+    """
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def add(self, listening: socket.socket, accepted: Callable[[socket.socket], None]) -> None:
+        """Calls back with each connection, in the thread of all channels."""
+        with self._lock:
+            self._selector.register(listening, selectors.EVENT_READ, accepted)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="channels", daemon=True)
+                self._thread.start()
+
+    def remove(self, listening: socket.socket) -> None:
+        """Accepts no more of it."""
+        with self._lock:
+            self._selector.unregister(listening)
+
+    def _run(self) -> None:
+        while True:
+            for key, _ in self._selector.select():
+                with contextlib.suppress(OSError):  # it was closed, or the kernel has given up
+                    key.data(cast("socket.socket", key.fileobj).accept()[0])
 
 
-class _Server(socketserver.ThreadingUnixStreamServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 64
-
-    def __init__(self, path: str, serve: Callable[[_Connection], None]) -> None:
-        super().__init__(path, _Connection)
-        self.serve = serve
-        self._ended = False
-
-    def run(self) -> None:
-        """Serves until it is told to end."""
-        with contextlib.suppress(_Ended):
-            self.serve_forever()
-
-    def end(self, path: str) -> None:
-        """Ends it at once: a connection wakes it, where `shutdown` waits for its next look."""
-        self._ended = True
-        with (
-            contextlib.suppress(OSError),  # its next look comes soon
-            socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as waker,
-        ):
-            waker.settimeout(_WAKE_SECONDS)
-            waker.connect(path)
-
-    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002
-        return not self._ended
-
-    def service_actions(self) -> None:
-        if self._ended:
-            raise _Ended
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
-        _log.exception("channel.connection_failed")
+_acceptor = functools.cache(_Acceptor)
 
 
 def output_request(message: Mapping[str, Any]) -> OutputRequest:

@@ -28,6 +28,8 @@ _NAMES = frozenset(
     }
 )
 ALLOWED = frozenset(name for line in _NAMES for name in line.split())
+#: Variables that name a folder inside the attempt's private one; made by whoever executes it.
+FOLDERS = {"TMPDIR": "tmp", "JUPYTER_RUNTIME_DIR": "runtime"}
 ALLOWED_PREFIXES = ("LC_", "XDG_")
 
 
@@ -51,11 +53,7 @@ def kernel_environment(
         environ: Where allowed variables are taken from; absent: this process.
     """
     kept = allowed(os.environ if environ is None else environ)
-    temporary, runtime = folder / "tmp", folder / "runtime"
-    for place in (temporary, runtime):
-        place.mkdir(mode=0o700, exist_ok=True)
-    kept["TMPDIR"] = str(temporary)
-    kept["JUPYTER_RUNTIME_DIR"] = str(runtime)
+    kept |= {name: str(folder / place) for name, place in FOLDERS.items()}
     # ipykernel asks debugpy, which warns about frozen modules; papermill's command line sets it
     kept["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     return kept | warehouse_variables(settings)

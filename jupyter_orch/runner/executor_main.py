@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_orch import wire
+from jupyter_orch.runner.environment import FOLDERS
 from jupyter_orch.runner.process import die_with_parent
 
 _LONGEST_LINE = 1 << 28  # bytes
@@ -65,6 +66,8 @@ class _Executor:
     async def execute(self, attempt: "_Attempt", env: Mapping[str, str]) -> None:
         """Executes the notebook and tells how it ended; an attempt hurts only itself."""
         try:
+            for name in FOLDERS:
+                Path(env[name]).mkdir(mode=0o700, exist_ok=True)  # noqa: ASYNC240 - a moment
             result = await attempt.run.execute(env, self._kernels)
             self.tell(attempt.key, "finished", result=wire.dump(result))
         except asyncio.CancelledError:
