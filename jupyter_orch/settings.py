@@ -66,6 +66,10 @@ class Settings:
     warm_seconds: float
     #: Whether Python kernels are forked from a process that has imported everything already.
     fork_kernels: bool
+    #: Megabytes that a kernel may take with all that it starts; 0: what there is.
+    memory_limit_mb: int
+    #: Processes and threads of the same; 0: any number.
+    process_limit: int
     output_limit_mb: float
     warehouse: WarehouseSettings
     notify: NotifySettings
@@ -104,6 +108,8 @@ def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> 
         lease_seconds=reader.number("worker.lease_seconds", 15.0, least=1.0),
         warm_seconds=reader.number("execution.warm_seconds", 900.0, least=0.0),
         fork_kernels=reader.one_of("execution.kernels", ("auto", "stock")) == "auto",
+        memory_limit_mb=reader.whole("execution.memory_limit_mb", 0, least=0),
+        process_limit=reader.whole("execution.process_limit", 4096, least=0),
         output_limit_mb=reader.number("execution.output_limit_mb", 10.0, least=0.001),
         warehouse=WarehouseSettings(
             catalog=reader.text("warehouse.catalog", "lake"),

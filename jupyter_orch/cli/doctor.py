@@ -86,6 +86,8 @@ _VALUES: dict[str, Callable[[Settings], Any]] = {
     "worker.lease_seconds": lambda settings: settings.lease_seconds,
     "execution.kernels": lambda settings: "auto" if settings.fork_kernels else "stock",
     "execution.warm_seconds": lambda settings: settings.warm_seconds,
+    "execution.memory_limit_mb": lambda settings: settings.memory_limit_mb,
+    "execution.process_limit": lambda settings: settings.process_limit,
     "execution.output_limit_mb": lambda settings: settings.output_limit_mb,
     "warehouse.catalog": lambda settings: settings.warehouse.catalog,
     "warehouse.schema": lambda settings: settings.warehouse.schema,
@@ -117,6 +119,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield _database(settings)
     yield _warehouse(settings)
     yield _kernels()
+    yield _containment(settings)
     yield from (_private(path) for path in (settings.state_dir, settings.artifacts_dir))
 
 
@@ -178,6 +181,26 @@ def _kernels() -> Finding:
     names = sorted(find_kernel_specs())
     said = ", ".join(names) if names else "none is installed; notebooks cannot run"
     return Finding(name="kernels", well=bool(names), said=said)
+
+
+def _containment(settings: Settings) -> Finding:
+    """What holds kernels to their limits, for who runs this: the service may be another user."""
+    from jupyter_orch.execution.kernels.cgroup import cgroups
+
+    found = cgroups()
+    can = {
+        "memory": found.memory is not None,
+        "processes": found.pids is not None,
+        "what they leave behind": bool(found.folders),
+    }
+    able = [name for name, there in can.items() if there]
+    said = f"control groups hold kernels: {', '.join(able)}"
+    if not able:
+        said = "no control group may be made here; kernels are known by their marks"
+    wanted = settings.memory_limit_mb > 0 and not can["memory"]
+    if wanted:
+        said += "; execution.memory_limit_mb has no effect"
+    return Finding(name="containment", well=not wanted, said=said)
 
 
 def _private(path: Path) -> Finding:

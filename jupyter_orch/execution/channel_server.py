@@ -130,7 +130,7 @@ class _Connection(socketserver.StreamRequestHandler):
 
     def __init__(self, end: socket.socket, serve: Callable[["_Connection"], None]) -> None:
         self._serve_it = serve
-        super().__init__(end, None, None)  # type: ignore[arg-type] - there is no server
+        super().__init__(end, None, cast("socketserver.BaseServer", None))  # there is none
 
     def handle(self) -> None:
         try:

@@ -27,6 +27,7 @@ from papermill.parameterize import parameterize_notebook
 from jupyter_orch.domain.model import RunError
 from jupyter_orch.domain.states import Reason
 from jupyter_orch.execution.cells import CellClient, Stopped
+from jupyter_orch.execution.kernels.cgroup import Limits
 from jupyter_orch.execution.kernels.lease import (
     KernelFailed,
     KernelLease,
@@ -70,6 +71,10 @@ class NotebookRequest:
     console: str = os.devnull
     #: Whether the kernel may be forked from a process that has imported everything already.
     fork: bool = True
+    #: Bytes of memory, and processes with their threads, that the kernel may take with all that it
+    #: starts; absent: what there is.
+    memory_limit: int | None = None
+    process_limit: int | None = None
     #: Bytes of output kept in the notebook, per cell.
     output_limit: int = 10_000_000
 
@@ -210,6 +215,7 @@ class NotebookRun:
                 console=Path(request.console),
                 timeout=_KERNEL_START_TIMEOUT,
             ),
+            Limits(memory_bytes=request.memory_limit, processes=request.process_limit),
             cold=self._cold(nb),
             tell=lambda reason: self._log.write("kernel.stock", reason=reason),
         )
@@ -236,8 +242,16 @@ class NotebookRun:
             return _failed(Reason.USER_ERROR, "NoReply", _NO_REPLY, cell)
         if lease.abandoned:
             return _failed(Reason.PLATFORM_ERROR, "KernelLost", _LOST_WITH_PARENT, cell)
-        message = f"The kernel ended by itself while the cell ran: {_end_of(lease)}."
-        return self._dead("KernelDied", message, cell)
+        name, message = "KernelDied", f"The kernel ended by itself: {_end_of(lease)}."
+        if lease.out_of_memory():
+            name, message = "OutOfMemory", self._out_of_memory()
+        return self._dead(name, message, cell)
+
+    def _out_of_memory(self) -> str:
+        limit = self._request.memory_limit
+        if limit is None:
+            return "The system was out of memory and killed the kernel."
+        return f"The kernel was killed: it took more than the {limit / 1e6:g} MB that a run may."
 
     def _dead(self, name: str, message: str, cell: int | None) -> NotebookResult:
         """A kernel that is no more, with its last words to its console."""

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from jupyter_orch.execution.kernels.cgroup import cgroups
 from jupyter_orch.runner.environment import allowed
 from jupyter_orch.runner.process import kill_group, kill_marked
 
@@ -116,6 +117,7 @@ class Attempt:
             if not self._ended.wait(_END_WAIT) and self._process is not None:
                 self._process.close()
         if self._orphans:
+            cgroups().sweep()  # an executor that has ended could not
             kill_marked(self._channel, self._kernel)
         return self._process.last_words if self._process is not None else ""
 

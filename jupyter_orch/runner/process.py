@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from jupyter_orch.execution.kernels.cgroup import cgroups
 from jupyter_orch.execution.private import abandoned_folders, channel_path
 from jupyter_orch.kernel.channel import SOCKET_VARIABLE
 
@@ -72,6 +73,7 @@ def _marked(channel: Path, kernel: int | None) -> Iterator[int]:
 
 def clear_leftovers() -> None:
     """Ends what a killed process left: processes of its attempts, and their folders."""
+    cgroups().sweep()
     for folder in abandoned_folders():
         with contextlib.suppress(OSError):
             kill_marked(channel_path(folder))

@@ -177,6 +177,8 @@ class Supervisor:
                     "fork": self._settings.fork_kernels,
                     "cwd": str(self._working_folder(folder, log)),
                     "cell_timeout_seconds": self._run.policies.cell_timeout_seconds,
+                    "memory_limit": self._settings.memory_limit_mb * _MEGABYTE or None,
+                    "process_limit": self._settings.process_limit or None,
                     "output_limit": int(self._settings.output_limit_mb * _MEGABYTE),
                 },
             },

@@ -10,6 +10,7 @@ from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 
+from jupyter_orch.execution.kernels.cgroup import Cgroup
 from jupyter_orch.execution.kernels.lease import (
     SHUTDOWN_SECONDS,
     KernelFailed,
@@ -27,11 +28,13 @@ _PUBLISHED = 0.2
 class ColdKernel:
     """A kernel in a process of its own, as jupyter_client starts it."""
 
-    orphans = True  # nobody has looked
     abandoned = False
 
-    def __init__(self, manager: AsyncKernelManager, client: Any) -> None:
+    def __init__(self, manager: AsyncKernelManager, client: Any, group: Cgroup | None) -> None:
         self._manager = manager
+        self._group = group
+        #: Without a group nobody has looked.
+        self.orphans = group is None
         self.client = client
         self.pid: int = manager.provisioner.pid  # type: ignore[union-attr]
         self.exited = _exit_of(manager)
@@ -62,7 +65,9 @@ class ColdKernel:
             )
         client = manager.client()
         client.start_channels(stdin=False, hb=False)
-        kernel = cls(manager, client)
+        kernel = cls(manager, client, wanted.group)
+        if wanted.group is not None:
+            wanted.group.add(kernel.pid)
         try:
             async with asyncio.timeout(wanted.timeout):
                 await kernel._ready()
@@ -107,6 +112,10 @@ class ColdKernel:
                 return True
         return False
 
+    def out_of_memory(self) -> bool:
+        """Whether the system has killed a process of it for want of memory."""
+        return self._group is not None and self._group.out_of_memory()
+
     async def _is_alive(self) -> bool:
         return not self.exited.done()
 
@@ -123,6 +132,8 @@ class ColdKernel:
         await asyncio.wait({self.exited}, timeout=SHUTDOWN_SECONDS)
         self.client.stop_channels()
         await self._manager.cleanup_resources()
+        if self._group is not None:
+            self._group.end()
 
 
 def _exit_of(manager: AsyncKernelManager) -> "asyncio.Future[int]":

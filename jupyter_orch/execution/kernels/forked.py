@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 
+from jupyter_orch.execution.kernels.cgroup import Cgroup
 from jupyter_orch.execution.kernels.lease import KernelStart, ended_by_itself, signal_group
 from jupyter_orch.execution.kernels.line import RecordClient
 from jupyter_orch.execution.kernels.parent import ForkParent
@@ -17,19 +18,26 @@ _BEGIN, _BYE, _SHUTDOWN = b"begin", b"bye", b"shutdown"
 class ForkedKernel:
     """A fork that becomes the kernel of one notebook."""
 
-    def __init__(self, end: socket.socket, parent: ForkParent, pid: int) -> None:
+    def __init__(
+        self, end: socket.socket, parent: ForkParent, pid: int, group: Cgroup | None
+    ) -> None:
         self.client = RecordClient(end, self._told)
         self.pid = pid
         self.exited: asyncio.Future[int] = parent.exit_of(pid)
         self.exited.add_done_callback(lambda _: self._ended())
         self.parent = parent
+        self._group = group
         #: Modules of `ForkParent.watched` that the notebook imported; known after its end.
         self.imported: list[str] = []
 
     @property
     def orphans(self) -> bool:
         """Whether it may have left processes behind; known once it has ended."""
-        return self.parent.orphans_of(self.pid)
+        return self.parent.orphans_of(self.pid) and self._group is None
+
+    def out_of_memory(self) -> bool:
+        """Whether the system has killed a process of it for want of memory."""
+        return self._group is not None and self._group.out_of_memory()
 
     @property
     def abandoned(self) -> bool:
@@ -50,7 +58,9 @@ class ForkedKernel:
         except BaseException:
             ours.close()
             raise
-        kernel = cls(ours, parent, pid)
+        kernel = cls(ours, parent, pid, wanted.group)
+        if wanted.group is not None:  # it waits, and has started nothing yet
+            wanted.group.add(pid)
         become = {
             "env": {**wanted.env, "JPY_PARENT_PID": str(os.getpid())},  # as jupyter_client
             "cwd": wanted.cwd,
@@ -75,3 +85,5 @@ class ForkedKernel:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self.exited), 1.0)
         self.client.line.close()
+        if self._group is not None:
+            self._group.end()

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from jupyter_orch.execution.kernels.cgroup import Cgroup
+
 #: Seconds that a kernel gets to end by itself after its last cell, as jupyter_client's.
 SHUTDOWN_SECONDS = 5.0
 
@@ -32,6 +34,8 @@ class KernelStart:
     console: Path
     #: Seconds until it must answer.
     timeout: float
+    #: Its control group; absent: there can be none here.
+    group: Cgroup | None = None
 
 
 class KernelLease(Protocol):
@@ -46,6 +50,10 @@ class KernelLease(Protocol):
     @property
     def orphans(self) -> bool:
         """Whether it may have left processes behind; known once it has ended."""
+        ...
+
+    def out_of_memory(self) -> bool:
+        """Whether the system has killed a process of it for want of memory."""
         ...
 
     @property

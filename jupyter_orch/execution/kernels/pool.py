@@ -12,6 +12,7 @@ from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 
+from jupyter_orch.execution.kernels.cgroup import Limits, cgroups
 from jupyter_orch.execution.kernels.cold import ColdKernel
 from jupyter_orch.execution.kernels.forked import ForkedKernel
 from jupyter_orch.execution.kernels.freshness import Freshness
@@ -49,12 +50,18 @@ class KernelPool:
         self._folder = self._open.enter_context(private_folder())
 
     async def start(
-        self, wanted: KernelStart, *, cold: str | None, tell: Callable[[str], None]
+        self,
+        wanted: KernelStart,
+        limits: Limits,
+        *,
+        cold: str | None,
+        tell: Callable[[str], None],
     ) -> KernelLease:
         """A kernel that has not executed anything.
 
         Args:
             wanted: What it is to be.
+            limits: What it may take, where the system can hold it to that.
             cold: Why it must be a stock one; absent: nothing is known against a fork.
             tell: Gets the reason when it is a stock one.
 
@@ -62,6 +69,17 @@ class KernelPool:
             KernelFailed: It did not start.
             NoSuchKernel: There is no such kernelspec.
         """
+        group = cgroups().make(limits)
+        try:
+            return await self._start(replace(wanted, group=group), cold, tell)
+        except BaseException:
+            if group is not None:
+                group.end()
+            raise
+
+    async def _start(
+        self, wanted: KernelStart, cold: str | None, tell: Callable[[str], None]
+    ) -> KernelLease:
         spec = self._specs.get_kernel_spec(wanted.name)
         reason = cold or not_forkable(spec, wanted)
         if reason is None:

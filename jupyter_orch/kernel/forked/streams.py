@@ -4,6 +4,7 @@
 """
 
 import codecs
+import contextlib
 import fcntl
 import heapq
 import itertools
@@ -106,11 +107,12 @@ class _Timer:
     def call_later(self, seconds: float, callback: Callable[[], Any]) -> None:
         with self._changed:
             heapq.heappush(self._due, (time.monotonic() + seconds, next(self._numbers), callback))
-            if self._pid != os.getpid():
-                self._pid = os.getpid()
-                threading.Thread(target=self._run, name="IOPub", daemon=True).start()
-            else:
+            if self._pid == os.getpid():
                 self._changed.notify()
+                return
+            with contextlib.suppress(RuntimeError):  # no more threads: the cell's end sends it
+                threading.Thread(target=self._run, name="IOPub", daemon=True).start()
+                self._pid = os.getpid()
 
     def _run(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
