@@ -59,13 +59,27 @@ class Supervisor:
         warehouse: Warehouse,
         settings: Settings,
         launcher: Launcher,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
+        """Prepares the attempt.
+
+        Args:
+            run: The run, as it was claimed.
+            worker: Who holds it.
+            ledger: Is told what becomes of it.
+            artifacts: Keep its notebook and log.
+            warehouse: Gets its outputs.
+            settings: The worker's.
+            launcher: Begins the execution.
+            environ: What the kernel's variables are taken from; absent: this process.
+        """
         self.holding = Holding(run, worker=worker, ledger=ledger)
         self._run = run
         self._artifacts = artifacts
         self._warehouse = warehouse
         self._settings = settings
         self._launcher = launcher
+        self._environ = environ
         self._masker = Masker()
         #: How the attempt ends that somebody wants to end; absent: by itself.
         self._stop: Ending | None = None
@@ -162,7 +176,7 @@ class Supervisor:
     def _run_child(
         self, folder: Path, kept: Path, channel: ChannelServer, log: RunLog
     ) -> dict[str, Any] | None:
-        environment = kernel_environment(self._settings, folder)
+        environment = kernel_environment(self._settings, folder, self._environ)
         child = self._launcher(
             {
                 "log": str(kept / FILE_NAME),
@@ -191,7 +205,8 @@ class Supervisor:
             return self._watch(child, log)
         finally:
             self._last_words = self._last_words or child.close()
-            clear_asides(kept)
+            if self._last_words:  # who was to finish its file cannot any more
+                clear_asides(kept)
 
     def _working_folder(self, folder: Path, log: RunLog) -> Path:
         """The notebook's own folder, so that modules beside it import."""

@@ -16,6 +16,7 @@ from jupyter_orch.domain.outputs import StagedOutput
 from jupyter_orch.execution.log import FILE_NAME, RunLog
 from jupyter_orch.execution.outputs import publish
 from jupyter_orch.ports import Artifacts, Warehouse, WorkerInfo, WorkerStore
+from jupyter_orch.runner.environment import allowed
 from jupyter_orch.runner.executor import Executor
 from jupyter_orch.runner.holding import Holding
 from jupyter_orch.runner.launcher import Launcher
@@ -65,6 +66,7 @@ class Worker:
         self._settings = settings
         self._executor = Executor(warm_seconds=settings.warm_seconds)
         self._launcher = launcher or self._executor.launch
+        self._environ = allowed(os.environ)
         self._lock = threading.Lock()
         self._tasks: dict[threading.Thread, _Task] = {}
         self._stopping = threading.Event()
@@ -185,6 +187,7 @@ class Worker:
                     warehouse=self._warehouse,
                     settings=self._settings,
                     launcher=self._launcher,
+                    environ=self._environ,
                 )
             )
         return len(runs)
