@@ -26,7 +26,7 @@ from jupyter_orch.runner.process import kill_group, kill_marked
 
 _MODULE = "jupyter_orch.runner.executor_main"
 _MASK_WAIT = 5.0  # seconds
-_END_WAIT = 10.0  # seconds in which a killed attempt must have ended, else its executor hangs
+_END_WAIT = 5.0  # seconds in which a killed attempt must have ended, else its executor hangs
 _LAST_WORDS = 4000  # bytes
 
 
@@ -61,10 +61,14 @@ class Executor:
         return attempt
 
     def rest(self) -> None:
-        """Ends the process when there has been nothing to do for long enough."""
-        with self._lock:
+        """Ends the process when there has been nothing to do for long enough; never waits."""
+        if not self._lock.acquire(blocking=False):
+            return  # somebody has just found something to do
+        try:
             if self._process is not None and self._process.idle > self._warm_seconds:
                 self._close()
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         """Ends the process, and every attempt that it still executes."""
@@ -105,17 +109,17 @@ class Attempt:
         self._masked.acquire(timeout=_MASK_WAIT)
 
     def kill(self) -> None:
-        """Ends it at once, with everything that it started."""
+        """Ends it at once, with everything that it started; the executor, too, if it hangs."""
         self._send("kill")
-        if not self._ended.is_set():
-            self._kill_kernel()
+        if self._ended.is_set():
+            return
+        self._kill_kernel()
+        if not self._ended.wait(_END_WAIT) and self._process is not None:
+            self._process.close()
 
     def close(self) -> str:
         """Makes sure that nothing of it is left; answers the executor's last words if it ended."""
-        if not self._ended.is_set():
-            self.kill()
-            if not self._ended.wait(_END_WAIT) and self._process is not None:
-                self._process.close()
+        self.kill()
         if self._orphans:
             cgroups().sweep()  # an executor that has ended could not
             kill_marked(self._channel, self._kernel)
@@ -154,6 +158,8 @@ class _Process:
         self._socket, self._theirs = socket.socketpair()
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed at its end
         self._lock = threading.Lock()
+        #: Apart from the other one, as who does not listen keeps who speaks waiting.
+        self._speaking = threading.Lock()
         self._attempts: dict[int, Attempt] = {}
         self._keys = itertools.count(1)
         self._idle_since = time.monotonic()
@@ -177,13 +183,19 @@ class _Process:
                     pass_fds=[theirs.fileno()],
                     start_new_session=True,
                 )
+        except OSError as error:  # no memory, no processes: as one that ended at once
+            self.last_words = f"The executor did not start: {error}."
+            self._gone = True
+            self._socket.close()
+            self._errors.close()
+            return
         finally:
             self._started.set()
         self._read()
 
     @property
     def alive(self) -> bool:
-        return not self._gone
+        return not self._gone and self._process.poll() is None
 
     @property
     def idle(self) -> float:
@@ -203,7 +215,7 @@ class _Process:
 
     def send(self, message: Mapping[str, Any]) -> None:
         data = json.dumps(message).encode() + b"\n"
-        with self._lock, contextlib.suppress(OSError):  # it has ended
+        with self._speaking, contextlib.suppress(OSError):  # it has ended
             self._socket.sendall(data)
 
     def close(self) -> None:
@@ -213,7 +225,8 @@ class _Process:
         self._keeper.join()
 
     def _read(self) -> None:
-        with self._socket.makefile("rb") as lines:
+        # it is an error, and no end of the file, when it has not read all that it was told
+        with contextlib.suppress(OSError), self._socket.makefile("rb") as lines:
             for line in lines:
                 with contextlib.suppress(ValueError):  # a line cut by a kill
                     self._hand_on(json.loads(line))

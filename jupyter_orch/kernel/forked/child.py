@@ -64,6 +64,7 @@ def run(
         os.dup2(errors, 1)
         os.dup2(errors, 2)
         os.close(errors)
+        line.set_inheritable(False)  # as it came by another socket, programs would get it, too
         kernel = _Kernel(app, known, line)
         if kernel.wait():
             kernel.serve()
@@ -113,7 +114,10 @@ class _Kernel:
         self._leave()
 
     def _receive(self, loop: asyncio.AbstractEventLoop) -> None:
-        record = self._line.recv(RECORD)
+        try:
+            record = self._line.recv(RECORD)
+        except OSError:
+            record = b""
         if not record:  # the executor is gone, and so is everybody who could read a result
             os._exit(FAILED)
         message = self._assembler.feed(record)

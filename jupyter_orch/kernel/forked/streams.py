@@ -22,6 +22,8 @@ from ipykernel import iostream
 
 from jupyter_orch.kernel.forked.frames import records
 
+#: Bytes of what programs write that go to the console as well, where ipykernel sends all of it.
+_ECHOED = 1_000_000
 SHELL, IOPUB = b"shell", b"iopub"
 
 
@@ -134,6 +136,7 @@ class OutStream(iostream.OutStream):
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._draining = threading.RLock()
         self._drainer: int | None = None
+        self._echoed = 0
         super().__init__(*args, **options)
         self._buffer_lock: Any = _AfterPipe(self._take_from_pipe)
 
@@ -158,7 +161,8 @@ class OutStream(iostream.OutStream):
             try:
                 data = os.read(self._fid, size)
                 self.write(self._decoder.decode(data))
-                os.write(self._original_stdstream_copy, data)
+                os.write(self._original_stdstream_copy, data[: max(0, _ECHOED - self._echoed)])
+                self._echoed += size
             finally:
                 self._drainer = None
 

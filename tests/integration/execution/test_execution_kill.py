@@ -157,3 +157,52 @@ def test_what_a_lost_attempt_staged_is_cleared_away_without_another_attempt(hous
     left = house.warehouse.load("analytics.sales").refs()
     assert not [name for name in left if run.id.lower() in name]
     assert not list(staged.rglob("*.parquet"))
+
+
+def executors() -> list[psutil.Process]:
+    """Executors of this process's workers."""
+    return [
+        process
+        for process in psutil.Process().children()
+        if "jupyter_orch.runner.executor_main" in process.cmdline()
+    ]
+
+
+@pytest.mark.slow
+def test_an_executor_that_hangs_is_ended_and_another_one_takes_its_place(house: House) -> None:
+    """A run that somebody cancels ends all the same, and nothing of it is left."""
+    worker = house.worker()
+    run = asleep(house, 6181)
+    until((house.folder / "asleep").exists)
+    (executor,) = executors()
+    executor.suspend()
+    house.store.request_cancel(run.id, user="tester")
+    worker.wake()
+    done = house.wait(run)
+    assert (done.state, done.reason) == (RunState.CANCELLED, Reason.CANCELLED_BY_USER)
+    assert not executor.is_running()
+    until(lambda: not left_of_attempts(house))
+    assert not marked("sleep\x006181", ("cmdline",))
+    assert house.wait(house.add(notebook("print('next')"))).state is RunState.SUCCEEDED
+
+
+def test_an_executor_rests_when_there_is_nothing_to_do(house: House) -> None:
+    """It is ended after its warm seconds, and started again for the next run."""
+    house.worker(lease_seconds=1.5, warm_seconds=0.5)
+    house.wait(house.add(notebook("print(1)")))
+    until(lambda: not executors())
+    assert house.wait(house.add(notebook("print(2)"))).state is RunState.SUCCEEDED
+
+
+def test_an_executor_that_cannot_start_fails_its_runs(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the system's words; the worker lives, and goes on when it can be started."""
+    monkeypatch.setattr("jupyter_orch.runner.executor.sys.executable", "/nowhere/python")
+    house.worker()
+    done = house.wait(house.add(notebook("print(1)")))
+    assert (done.state, done.reason) == (RunState.FAILED, Reason.PLATFORM_ERROR)
+    assert done.error is not None
+    assert "/nowhere/python" in done.error.traceback
+    monkeypatch.undo()
+    assert house.wait(house.add(notebook("print(2)"))).state is RunState.SUCCEEDED
