@@ -148,7 +148,7 @@ def test_inv1_inv3_earlier_code_and_this_one_share_a_database(services, url: str
         runs = ledger.runs()
         for job in (BY_OLD, BY_NEW):
             due = [run for run in runs if run.job_name == job and run.kind != "manual"]
-            assert len(due) > 3
+            assert len(due) > 1
             assert_each_instant_once(due)
         executed = [run for run in runs if run.skipped_first is None]
         assert {run.state for run in executed} == {"succeeded"}
