@@ -91,8 +91,15 @@ def run_ours(
 
 
 def run_cold(source: Path, target: Path, parameters: dict[str, Any], cwd: Path) -> Outcome:
-    """With a kernel started as Jupyter starts it."""
-    return run_ours(source, target, parameters, cwd, fork=False)
+    """With a kernel started as Jupyter starts it.
+
+    Once more when that lost its reply to a cell whose output widget answered while it ended, which
+    ipykernel does now and then on a busy machine: papermill would wait for ever.
+    """
+    outcome = run_ours(source, target, parameters, cwd, fork=False)
+    if outcome.failure is not None and outcome.failure.name == "NoReply":
+        outcome = run_ours(source, target, parameters, cwd, fork=False)
+    return outcome
 
 
 def run_forked(source: Path, target: Path, parameters: dict[str, Any], cwd: Path) -> Outcome:
