@@ -129,9 +129,13 @@ class _Executor:
         executing = run.execute(os.environ, self._kernels)
         return asyncio.run_coroutine_threadsafe(executing, self._loop).result()
 
+    async def _end(self) -> None:
+        self._kernels.close()
+        await asyncio.sleep(0)  # what is being made for later notebooks ends, too
+
     def close(self) -> None:
         """Ends its kernels and the thread."""
-        self._loop.call_soon_threadsafe(self._kernels.close)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

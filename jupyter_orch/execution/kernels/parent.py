@@ -107,6 +107,9 @@ class ForkParent:
             parent.close()
             said = console.read_text("utf-8", "replace").strip().splitlines()[-1:]
             raise KernelFailed(" ".join(["It does not start.", *said])) from None
+        except BaseException:  # nobody waits for it any more
+            parent.close()
+            raise
         finally:
             console.unlink(missing_ok=True)
         if ready["protocol"] != PROTOCOL:
