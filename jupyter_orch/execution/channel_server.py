@@ -1,7 +1,6 @@
 """The worker's end of the kernel's channel: a unix socket in a private folder, and a token."""
 
 import contextlib
-import functools
 import hmac
 import json
 import logging
@@ -44,7 +43,7 @@ class ChannelServer:
         self._socket.setblocking(False)
         self._socket.bind(str(path))
         self._socket.listen(_BACKLOG)
-        _acceptor().add(self._socket, self._accepted)
+        _acceptor.add(self._socket, self._accepted)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -53,7 +52,7 @@ class ChannelServer:
 
     def close(self) -> None:
         """Ends the service; requests under way lose their answer."""
-        _acceptor().remove(self._socket)
+        _acceptor.remove(self._socket)
         self._socket.close()
         self._path.unlink(missing_ok=True)
 
@@ -183,7 +182,7 @@ class _Acceptor:
                     key.data(cast("socket.socket", key.fileobj).accept()[0])
 
 
-_acceptor = functools.cache(_Acceptor)
+_acceptor = _Acceptor()  # made here, as two threads may want the first channel at once
 
 
 def output_request(message: Mapping[str, Any]) -> OutputRequest:

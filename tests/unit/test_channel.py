@@ -2,6 +2,9 @@
 
 import os
 import stat
+import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -158,3 +161,29 @@ def test_closing_removes_the_socket(tmp_path: Path) -> None:
     assert stat.S_ISSOCK((tmp_path / "c").stat().st_mode)
     server.close()
     assert not (tmp_path / "c").exists()
+
+
+def test_first_channels_may_be_opened_at_once() -> None:
+    """In a process of its own, where nobody has opened one; each is closed again by its opener."""
+    code = (
+        "import sys, threading\n"
+        "from pathlib import Path\n"
+        "from jupyter_orch.execution.channel_server import ChannelServer\n"
+        "sys.setswitchinterval(1e-6)\n"
+        "failed, go = [], threading.Barrier(16)\n"
+        "def use(number):\n"
+        "    go.wait()\n"
+        "    try:\n"
+        "        ChannelServer(Path(sys.argv[1]) / str(number), {}).close()\n"
+        "    except Exception as error:\n"
+        "        failed.append(repr(error))\n"
+        "threads = [threading.Thread(target=use, args=(number,)) for number in range(16)]\n"
+        "[thread.start() for thread in threads]\n"
+        "[thread.join() for thread in threads]\n"
+        "sys.exit(', '.join(failed) or 0)\n"
+    )
+    for _ in range(5):
+        with tempfile.TemporaryDirectory(prefix="c-") as folder:  # sockets want a short path
+            command = [sys.executable, "-c", code, folder]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr

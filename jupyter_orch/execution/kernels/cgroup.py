@@ -176,7 +176,7 @@ def _usable(folder: Path | None) -> Path | None:
     """The folder, if groups can be made in it and processes put into them."""
     if folder is None or not folder.is_dir():
         return None
-    trial = folder / f"{_PREFIX}{os.getpid()}-0"
+    trial = folder / f"{_PREFIX}{os.getpid()}-{next(_NUMBERS)}"  # other threads may try, too
     try:
         trial.mkdir()
     except OSError:
