@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,9 +80,12 @@ def test_a_group_is_ended_whole() -> None:
     """Also what left its session, and what forks on."""
     group = cgroups().make(Limits(processes=100))
     assert group is not None
-    script = "import os, time\nfor _ in range(5):\n    os.fork()\nos.setsid\ntime.sleep(600)"
-    process = psutil.Popen(["python3", "-c", script], start_new_session=True)
+    script = "import os, time\ninput()\nfor _ in range(5):\n    os.fork()\ntime.sleep(600)"
+    command = [sys.executable, "-c", script]
+    process = psutil.Popen(command, start_new_session=True, stdin=subprocess.PIPE)
     group.add(process.pid)
+    process.stdin.write(b"go\n")
+    process.stdin.close()
     until(lambda: len(psutil.Process(process.pid).children(recursive=True)) > 20)
     family = psutil.Process(process.pid).children(recursive=True)
     group.end()
