@@ -307,23 +307,24 @@ class SavingManager(NotebookExecutionManager):  # type: ignore[misc]
         #: Position of the cell that runs.
         self.current: int | None = None
         self._running: int | None = None
-        #: Whether the next save follows at once.
-        self._followed = False
+        #: Whether the next save follows at once, and whether one was left out for that.
+        self._followed = self._behind = False
 
     def save(self, *, durable: bool = False, **_options: Any) -> None:
         """Saves atomically; durable, for the last save, it outlives a power cut."""
         if self._followed and not durable:
+            self._behind = True
             return
-        self._writer.save(self.nb, running=self._running, durable=durable)
+        running = None if self._behind else self._running
+        self._behind = False
+        self._writer.save(self.nb, running=running, durable=durable)
         self.last_save_time = self.now()
 
     def cell_start(self, cell: Any, cell_index: int | None = None, **options: Any) -> None:
         """Papermill's, remembering where we are."""
-        self.current = cell_index
-        self._running = None if self._followed else cell_index  # else the one before counts, too
+        self.current = self._running = cell_index
         self._followed = cell.cell_type != "code"
         super().cell_start(cell, cell_index=cell_index, **options)
-        self._running = cell_index
 
     def cell_complete(self, cell: Any, cell_index: int | None = None, **options: Any) -> None:
         """Papermill's, and tells the progress."""

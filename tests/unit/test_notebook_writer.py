@@ -391,6 +391,18 @@ def test_a_run_of_many_cells_is_saved_step_by_step(path: Path) -> None:
     assert path.read_bytes() == expected(nb)
 
 
+def test_what_was_left_out_is_in_the_next_save(path: Path) -> None:
+    """A cell's end that no save of its own told, also when cells that are not executed follow."""
+    nb = new_notebook(cells=[new_code_cell("1"), new_markdown_cell("a"), new_markdown_cell("b")])
+    nb.metadata.papermill = {}
+    manager = SavingManager(nb, path, lambda _done, _total: None)
+    manager.notebook_start()
+    for number, cell in enumerate(nb.cells):
+        manager.cell_start(cell, number)
+        manager.cell_complete(cell, number)
+    assert path.read_bytes() == expected(nb)
+
+
 def test_a_reader_never_sees_a_part(path: Path) -> None:
     """While the file grows and shrinks under its eyes."""
     nb = new_notebook(cells=[new_code_cell() for _ in range(20)])
