@@ -10,7 +10,7 @@ import socket
 from jupyter_orch.execution.kernels.cgroup import Cgroup
 from jupyter_orch.execution.kernels.lease import KernelStart, ended_by_itself, signal_group
 from jupyter_orch.execution.kernels.line import RecordClient
-from jupyter_orch.execution.kernels.parent import ForkParent
+from jupyter_orch.execution.kernels.parent import Forked, ForkParent
 
 _BEGIN, _BYE, _SHUTDOWN = b"begin", b"bye", b"shutdown"
 
@@ -19,11 +19,10 @@ class ForkedKernel:
     """A fork that becomes the kernel of one notebook."""
 
     def __init__(
-        self, end: socket.socket, parent: ForkParent, pid: int, group: Cgroup | None
+        self, end: socket.socket, parent: ForkParent, forked: Forked, group: Cgroup | None
     ) -> None:
         self.client = RecordClient(end, self._told)
-        self.pid = pid
-        self.exited: asyncio.Future[int] = parent.exit_of(pid)
+        self.pid, self.exited = forked
         self.exited.add_done_callback(lambda _: self._ended())
         self.parent = parent
         self._group = group
@@ -54,17 +53,17 @@ class ForkedKernel:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with theirs, wanted.console.open("ab") as console:
-                pid = await parent.fork(theirs.fileno(), console.fileno())
+                forked = await parent.fork(theirs.fileno(), console.fileno())
         except BaseException:
             ours.close()
             raise
-        kernel = cls(ours, parent, pid, wanted.group)
+        kernel = cls(ours, parent, forked, wanted.group)
         if wanted.group is not None:  # it waits, and has started nothing yet
-            wanted.group.add(pid)
+            wanted.group.add(forked.pid)
         become = {
             "env": {**wanted.env, "JPY_PARENT_PID": str(os.getpid())},  # as jupyter_client
             "cwd": wanted.cwd,
-            "name": f"orch-{pid}",
+            "name": f"orch-{forked.pid}",
             "watched": parent.watched,
         }
         kernel.client.line.put([_BEGIN, json.dumps(become).encode()])

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jupyter_orch.execution.kernels.lease import KernelFailed
 from jupyter_orch.kernel.forked.frames import PROTOCOL
@@ -32,22 +32,27 @@ class ForkEnvironment:
     variables: tuple[tuple[str, str], ...]
 
 
+class Forked(NamedTuple):
+    """A child, which may have ended before anybody looks."""
+
+    pid: int
+    #: Its wait status.
+    exited: "asyncio.Future[int]"
+
+
 class ForkParent:
     """One such process; made by `start`."""
 
-    def __init__(
-        self, process: "subprocess.Popen[bytes]", line: socket.socket, wanted: ForkEnvironment
-    ) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", line: socket.socket) -> None:
         self._process = process
         self._line = line
         self._loop = asyncio.get_running_loop()
-        self._answers: dict[int, asyncio.Future[int]] = {}
+        self._answers: dict[int, asyncio.Future[Forked]] = {}
         self._exits: dict[int, asyncio.Future[int]] = {}
         self._orphans: dict[int, bool] = {}
         self._forks = 0
         self._born = time.monotonic()
         self._ready: asyncio.Future[Mapping[str, Any]] = self._loop.create_future()
-        self.environment = wanted
         #: Modules that are worth knowing about when a notebook imports them.
         self.watched: list[str] = []
         #: Kernels that ended because this process did.
@@ -94,7 +99,7 @@ class ForkParent:
                 preexec_fn=preexec_fn,  # noqa: PLW1509 - an executor has no other thread
             )
         ours.setblocking(False)
-        parent = cls(process, ours, wanted)
+        parent = cls(process, ours)
         parent.watched = watched
         request = {"executor": os.getpid(), "first": first, "then": then, "argv": list(wanted.argv)}
         with contextlib.suppress(OSError):  # it has ended; its last words say why
@@ -138,15 +143,15 @@ class ForkParent:
         """Seconds since it was started."""
         return time.monotonic() - self._born
 
-    async def fork(self, line: int, errors: int) -> int:
-        """Makes a child that holds both file descriptors; answers its process id.
+    async def fork(self, line: int, errors: int) -> "Forked":
+        """Makes a child that holds both file descriptors.
 
         Raises:
             KernelFailed: It is gone, or cannot fork.
         """
         self._forks += 1
         number = self._forks
-        answer: asyncio.Future[int] = self._loop.create_future()
+        answer: asyncio.Future[Forked] = self._loop.create_future()
         self._answers[number] = answer
         try:
             socket.send_fds(self._line, [json.dumps({"id": number}).encode()], [line, errors])
@@ -157,10 +162,6 @@ class ForkParent:
             ) from error
         finally:
             self._answers.pop(number, None)
-
-    def exit_of(self, pid: int) -> "asyncio.Future[int]":
-        """The wait status of a child, when it has ended."""
-        return self._exits.setdefault(pid, self._loop.create_future())
 
     def orphans_of(self, pid: int) -> bool:
         """Whether children had left processes behind when this one ended."""
@@ -194,8 +195,8 @@ class ForkParent:
             self._end(message["ended"], message["status"])
         elif (answer := self._answers.get(message["id"])) is not None and not answer.done():
             if "pid" in message:
-                self._exits.setdefault(message["pid"], self._loop.create_future())
-                answer.set_result(message["pid"])
+                exited = self._exits[message["pid"]] = self._loop.create_future()
+                answer.set_result(Forked(message["pid"], exited))
             else:
                 answer.set_exception(KernelFailed(f"It cannot fork: {message['error']}."))
 
@@ -215,7 +216,7 @@ class ForkParent:
         for waiting in futures:
             if not waiting.done():
                 waiting.set_exception(gone)
-        if self._ready.done():
+        if not self._ready.cancelled():
             self._ready.exception()  # nobody may be waiting any more
         self.killed = set(self._exits)
         for pid in self.killed:

@@ -1,6 +1,7 @@
 """Forked kernels: what is fresh in each, what they learn, what they leave, and how they die."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -285,6 +286,47 @@ def test_a_dead_parent_is_no_fault_of_the_notebook(bench: Run) -> None:
         kernel = Path("/proc") / str(run.kernel.pid) / "stat"
         until(lambda: not kernel.exists() or ") Z " in kernel.read_text())
         assert await bench.text(f"import os; print(os.getppid() != {parent})") == "True\n"
+
+    bench(test)
+
+
+def test_a_parent_that_nobody_waits_for_any_more_is_ended(bench: Run) -> None:
+    """The run was killed while what it wanted to be forked from was still importing."""
+
+    async def test(bench: Bench) -> None:
+        def parents() -> list[psutil.Process]:
+            family = psutil.Process().children()
+            return [
+                each for each in family if "jupyter_orch.kernel.forked.parent" in each.cmdline()
+            ]
+
+        _, result, _ = bench.begin(notebook("print(1)"))
+        while not parents():  # noqa: ASYNC110 - another process begins
+            await asyncio.sleep(0.005)
+        executing = asyncio.ensure_future(result)
+        executing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await executing
+        assert not parents()
+        assert await bench.text("print('next')") == "next\n"
+
+    bench(test)
+
+
+def test_a_kernel_that_ends_before_anybody_looks_is_known_to_have_ended(bench: Run) -> None:
+    """The answer to the fork and the news of the end arrive together."""
+
+    async def test(bench: Bench) -> None:
+        await bench.text("print(1)")
+        (nursery,) = bench.pool._nurseries.values()
+        parent = nursery._parent
+        assert parent is not None
+        answer = asyncio.get_running_loop().create_future()
+        parent._answers[-1] = answer
+        parent._handle({"id": -1, "pid": 4_000_000})
+        parent._handle({"ended": 4_000_000, "status": 9, "orphans": False})
+        forked = await answer
+        assert await asyncio.wait_for(forked.exited, 1.0) == 9
 
     bench(test)
 
