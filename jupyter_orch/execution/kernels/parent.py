@@ -130,8 +130,8 @@ class ForkParent:
 
     @property
     def busy(self) -> int:
-        """Kernels of it that have not ended."""
-        return len(self._exits)
+        """Kernels of it that have not ended, and those that it is asked for."""
+        return len(self._exits) + len(self._answers)
 
     @property
     def forks(self) -> int:

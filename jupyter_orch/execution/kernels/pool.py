@@ -46,6 +46,8 @@ class KernelPool:
         self._preexec_fn = preexec_fn
         self._specs = KernelSpecManager()
         self._nurseries: dict[ForkEnvironment, _Nursery] = {}
+        #: Made room for others; each goes with its last kernel.
+        self._leaving: list[_Nursery] = []
         self._open = ExitStack()
         self._folder = self._open.enter_context(private_folder())
 
@@ -97,10 +99,11 @@ class KernelPool:
         if isinstance(kernel, ForkedKernel):
             for nursery in self._nurseries.values():
                 nursery.learn(kernel)
+        self._leaving = [nursery for nursery in self._leaving if not nursery.left()]
 
     def close(self) -> None:
         """Ends the parents, and every kernel that still runs with them."""
-        for nursery in self._nurseries.values():
+        for nursery in (*self._nurseries.values(), *self._leaving):
             nursery.close()
         self._open.close()
 
@@ -109,7 +112,7 @@ class KernelPool:
         found = self._nurseries.pop(environment, None)
         if found is None:
             while len(self._nurseries) >= _MOST_PARENTS:
-                self._nurseries.pop(next(iter(self._nurseries))).retire()
+                self._leaving.append(self._nurseries.pop(next(iter(self._nurseries))))
             found = _Nursery(environment, self._folder, self._preexec_fn)
         self._nurseries[environment] = found  # the one used last is last
         return found
@@ -244,10 +247,15 @@ class _Nursery:
             self._runs, self._learned = 0, now
             self._replace()
 
-    def retire(self) -> None:
-        """Ends as soon as the last kernel has ended."""
+    def left(self) -> bool:
+        """Ends what has no kernel any more; whether nothing is left, and nobody waits for it."""
+        if self._lock.locked():
+            return False
+        if self._replacing is not None:
+            self._replacing.cancel()
         self._set_aside()
         self._parent = None
+        return not self._retired
 
     def close(self) -> None:
         if self._replacing is not None:

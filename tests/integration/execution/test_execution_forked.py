@@ -331,6 +331,26 @@ def test_a_kernel_that_ends_before_anybody_looks_is_known_to_have_ended(bench: R
     bench(test)
 
 
+def test_few_environments_have_parents_at_a_time(bench: Run) -> None:
+    """The one used longest ago makes room; its kernels go on, and it goes with the last of them."""
+
+    async def test(bench: Bench) -> None:
+        wait = "import time, os\nopen('begun', 'w').write(str(os.getppid()))\n"
+        wait += "while not os.path.exists('go'): time.sleep(0.05)"
+        _, result, _ = bench.begin(notebook(wait), env={"MINE": "0"})
+        first = int(await bench.written("begun"))
+        for number in range(1, pool_module._MOST_PARENTS + 1):
+            await bench.text("print(1)", env={"MINE": str(number)})
+        assert psutil.pid_exists(first)
+        (bench.folder / "go").touch()
+        ended = await result
+        assert ended.reason is None
+        assert not psutil.pid_exists(first)
+        assert len(psutil.Process().children()) == pool_module._MOST_PARENTS
+
+    bench(test)
+
+
 def test_a_thousand_forks_leave_nothing_behind(bench: Run) -> None:
     """No file descriptor, process, file or memory; `SOAK_FORKS` says how many."""
     count = int(os.environ.get("SOAK_FORKS", "1000"))
