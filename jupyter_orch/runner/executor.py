@@ -110,9 +110,9 @@ class Attempt:
 
     def kill(self) -> None:
         """Ends it at once, with everything that it started; the executor, too, if it hangs."""
-        self._send("kill")
         if self._ended.is_set():
             return
+        self._send("kill")
         self._kill_kernel()
         if not self._ended.wait(_END_WAIT) and self._process is not None:
             self._process.close()

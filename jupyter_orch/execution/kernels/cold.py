@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 from collections.abc import Callable
 from queue import Empty
 from typing import Any
@@ -36,8 +37,9 @@ class ColdKernel:
         #: Without a group nobody has looked.
         self.orphans = group is None
         self.client = client
-        self.pid: int = manager.provisioner.pid  # type: ignore[union-attr]
-        self.exited = _exit_of(manager)
+        self._process: subprocess.Popen[bytes] = manager.provisioner.process  # type: ignore[union-attr]
+        self.pid = self._process.pid
+        self.exited = _exit_of(self._process)
         client.is_alive = self._is_alive
 
     @classmethod
@@ -131,16 +133,17 @@ class ColdKernel:
         signal_group(self.pid, signal.SIGKILL)
         await asyncio.wait({self.exited}, timeout=SHUTDOWN_SECONDS)
         self.client.stop_channels()
+        if (stdin := self._process.stdin) is not None:
+            stdin.close()
         await self._manager.cleanup_resources()
         if self._group is not None:
             self._group.end()
 
 
-def _exit_of(manager: AsyncKernelManager) -> "asyncio.Future[int]":
+def _exit_of(process: "subprocess.Popen[bytes]") -> "asyncio.Future[int]":
     """Told by the system at once, where jupyter_client looks now and then."""
     loop = asyncio.get_running_loop()
     exited: asyncio.Future[int] = loop.create_future()
-    process = manager.provisioner.process  # type: ignore[union-attr]
 
     def told(code: int) -> None:
         if not exited.done():

@@ -37,10 +37,10 @@ class RecordLine:
 
     def put(self, parts: Sequence[bytes]) -> None:
         """Sends one message, now or as soon as there is room."""
-        if not self._unsent:
-            self._loop.add_writer(self._socket, self._send)
+        waiting = bool(self._unsent)
         self._unsent.extend(records(os.getpid(), parts))
-        self._send()
+        if not waiting and not self._send():
+            self._loop.add_writer(self._socket, self._send_rest)
 
     def taken(self, size: int) -> None:
         """Says that so many bytes of what was delivered have been dealt with."""
@@ -56,16 +56,21 @@ class RecordLine:
             self._loop.remove_writer(self._socket)
             self._socket.close()
 
-    def _send(self) -> None:
+    def _send(self) -> bool:
+        """Sends what there is room for; whether nothing is left."""
         try:
             while self._unsent:
                 self._socket.send(self._unsent[0])
                 self._unsent.popleft()
         except BlockingIOError:
-            return
+            return False
         except OSError:  # it has ended; its wait status says so
             self._unsent.clear()
-        self._loop.remove_writer(self._socket)
+        return True
+
+    def _send_rest(self) -> None:
+        if self._send():
+            self._loop.remove_writer(self._socket)
 
     def drain(self) -> None:
         """Delivers all that has arrived: for a kernel that has ended."""
