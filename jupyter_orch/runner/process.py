@@ -13,6 +13,7 @@ from pathlib import Path
 from jupyter_orch.execution.kernels.cgroup import cgroups
 from jupyter_orch.execution.private import abandoned_folders, channel_path
 from jupyter_orch.kernel.channel import SOCKET_VARIABLE
+from jupyter_orch.kernel.forked.frames import kernel_name
 
 _PR_SET_PDEATHSIG = 1
 _PROC = Path("/proc")
@@ -30,11 +31,6 @@ def kill_group(pid: int) -> None:
     """Kills the process group of a session leader; one that has ended is fine."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
-
-
-def kernel_name(pid: int) -> str:
-    """The name that a forked kernel bears, and whatever it forks, until that starts a program."""
-    return f"orch-{pid}"
 
 
 def kill_marked(channel: Path, kernel: int | None = None) -> None:

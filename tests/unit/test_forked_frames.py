@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from jupyter_orch.kernel.forked.frames import RECORD, Assembler, TooLong, records
+from jupyter_orch.kernel.forked.frames import RECORD, Assembler, records
 
 PARTS = [
     [],
@@ -52,17 +52,6 @@ def test_a_torn_message_is_dropped_when_the_next_one_begins() -> None:
     assert assembler.feed(torn[-1]) is None  # the end of what was dropped
 
 
-def test_a_message_that_is_too_long_is_refused_and_the_next_one_taken() -> None:
-    """Nothing of it is kept."""
-    assembler = Assembler(longest=2 * RECORD)
-    first, second, third, *_ = records(1, [b"a" * (5 * RECORD)])
-    assert assembler.feed(first) is assembler.feed(second) is None
-    with pytest.raises(TooLong):
-        assembler.feed(third)
-    (whole,) = records(1, [b"b"])
-    assert assembler.feed(whole) == [b"b"]
-
-
 def test_noise_is_refused_or_waited_on_but_never_believed() -> None:
     """Bytes of chance raise ValueError, or are part of a message that never ends."""
     chance = random.Random(4)  # noqa: S311 - chance, not secrecy
@@ -84,6 +73,7 @@ def test_a_changed_record_breaks_nothing() -> None:
         changed = bytearray(record)
         changed[chance.randrange(len(record))] = chance.randrange(256)
         try:
-            Assembler().feed(bytes(changed))
+            found = Assembler().feed(bytes(changed))
         except ValueError:
             continue
+        assert found is None or sum(map(len, found)) <= len(record)

@@ -11,8 +11,7 @@ from jupyter_orch.execution.kernels.cgroup import Cgroup
 from jupyter_orch.execution.kernels.lease import KernelStart, ended_by_itself, signal_group
 from jupyter_orch.execution.kernels.line import RecordClient
 from jupyter_orch.execution.kernels.parent import Forked, ForkParent
-
-_BEGIN, _BYE, _SHUTDOWN = b"begin", b"bye", b"shutdown"
+from jupyter_orch.kernel.forked.frames import BEGIN, BYE, SHUTDOWN
 
 
 class ForkedKernel:
@@ -63,14 +62,13 @@ class ForkedKernel:
         become = {
             "env": {**wanted.env, "JPY_PARENT_PID": str(os.getpid())},  # as jupyter_client
             "cwd": wanted.cwd,
-            "name": f"orch-{forked.pid}",
             "watched": parent.watched,
         }
-        kernel.client.line.put([_BEGIN, json.dumps(become).encode()])
+        kernel.client.line.put([BEGIN, json.dumps(become).encode()])
         return kernel
 
     def _told(self, message: list[bytes]) -> None:
-        if message[0] == _BYE:
+        if message[0] == BYE:
             self.imported = json.loads(message[1])
 
     def _ended(self) -> None:
@@ -78,7 +76,7 @@ class ForkedKernel:
 
     async def shutdown(self) -> None:
         """Lets its exit handlers run; kills it when they take too long."""
-        self.client.line.put([_SHUTDOWN])
+        self.client.line.put([SHUTDOWN])
         if not await ended_by_itself(self):
             signal_group(self.pid, signal.SIGKILL)
             with contextlib.suppress(TimeoutError):

@@ -12,7 +12,7 @@ from typing import Any
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.session import Session
 
-from jupyter_orch.kernel.forked.frames import RECORD, Assembler, records
+from jupyter_orch.kernel.forked.frames import IOPUB, RECORD, SHELL, Assembler, records
 
 #: Records that are read in one turn, so that one talkative kernel does not keep the others waiting.
 _TURN = 64
@@ -119,7 +119,7 @@ class RecordClient(AsyncKernelClient):
         self._on_other = on_other
         self._shell_channel = _Channel(self)
         self._iopub_channel = _Channel(self)
-        self._by_name = {b"shell": self._shell_channel, b"iopub": self._iopub_channel}
+        self._by_name = {SHELL: self._shell_channel, IOPUB: self._iopub_channel}
 
     async def is_alive(self) -> bool:
         """The end of a kernel is told by its lease."""

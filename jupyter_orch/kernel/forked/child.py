@@ -22,14 +22,13 @@ from ipykernel.utils import _async_in_context
 from tornado.ioloop import IOLoop
 
 from jupyter_orch.kernel.forked.app import ForkedApp
-from jupyter_orch.kernel.forked.frames import RECORD, Assembler
+from jupyter_orch.kernel.forked.frames import BYE, RECORD, SHUTDOWN, Assembler, kernel_name
 from jupyter_orch.kernel.forked.streams import Link
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
 _libc = ctypes.CDLL(None, use_errno=True)
 #: Exit status of a kernel that failed before or between cells.
 FAILED = 97
-BEGIN, BYE, SHUTDOWN = b"begin", b"bye", b"shutdown"
 
 
 def die_with(parent: int) -> None:
@@ -98,7 +97,7 @@ class _Kernel:
         time.tzset()
         tempfile.tempdir = None  # it was the parent's
         os.chdir(wanted["cwd"])
-        _libc.prctl(_PR_SET_NAME, wanted["name"].encode())
+        _libc.prctl(_PR_SET_NAME, kernel_name(os.getpid()).encode())
         self._watched = wanted["watched"]
         _reseed()
 

@@ -13,6 +13,10 @@ RECORD = 96 * 1024
 #: Changes when parent, child or executor would not understand one another any more.
 PROTOCOL = 1
 
+#: What a message is, by its first part: ipykernel's two channels, and what is said beside them.
+SHELL, IOPUB = b"shell", b"iopub"
+BEGIN, BYE, SHUTDOWN = b"begin", b"bye", b"shutdown"
+
 _HEADER = struct.Struct("!IB")
 _FIRST, _LAST = 1, 2
 _COUNT = struct.Struct("!I")
@@ -20,8 +24,9 @@ _LENGTH = struct.Struct("!Q")
 _PIECE = RECORD - _HEADER.size
 
 
-class TooLong(Exception):
-    """A message exceeds what its receiver takes."""
+def kernel_name(pid: int) -> str:
+    """The name that a forked kernel bears, and whatever it forks, until that starts a program."""
+    return f"orch-{pid}"
 
 
 def records(sender: int, parts: Sequence[bytes | memoryview]) -> Iterator[bytes]:
@@ -45,21 +50,13 @@ def records(sender: int, parts: Sequence[bytes | memoryview]) -> Iterator[bytes]
 class Assembler:
     """Puts messages together from records."""
 
-    def __init__(self, longest: int | None = None) -> None:
-        """Begins with nothing.
-
-        Args:
-            longest: Bytes of a message; absent: any number.
-        """
-        self._longest = longest
+    def __init__(self) -> None:
         self._pieces: dict[int, list[bytes]] = {}
-        self._sizes: dict[int, int] = {}
 
     def feed(self, record: bytes) -> list[bytes] | None:
         """The parts of the message that this record completes, or None.
 
         Raises:
-            TooLong: The message is longer than allowed; what came of it is dropped.
             ValueError: The bytes are no record.
         """
         if len(record) < _HEADER.size:
@@ -68,25 +65,15 @@ class Assembler:
         piece = record[_HEADER.size :]
         if flags & _FIRST:
             if flags & _LAST:
-                self._drop(sender)
+                self._pieces.pop(sender, None)
                 return _parts(piece)
-            self._pieces[sender], self._sizes[sender] = [], 0
+            self._pieces[sender] = []
         elif sender not in self._pieces:
             return None
-        self._sizes[sender] += len(piece)
-        if self._longest is not None and self._sizes[sender] > self._longest:
-            self._drop(sender)
-            raise TooLong(f"The message is longer than {self._longest} bytes.")
         self._pieces[sender].append(piece)
         if not flags & _LAST:
             return None
-        body = b"".join(self._pieces[sender])
-        self._drop(sender)
-        return _parts(body)
-
-    def _drop(self, sender: int) -> None:
-        self._pieces.pop(sender, None)
-        self._sizes.pop(sender, None)
+        return _parts(b"".join(self._pieces.pop(sender)))
 
 
 def _parts(body: bytes) -> list[bytes]:

@@ -14,7 +14,6 @@ import select
 import signal
 import socket
 import sys
-import time
 import traceback
 from pathlib import Path
 from typing import Any, NoReturn
@@ -32,7 +31,6 @@ def main() -> None:
         del sys.path[0]
     line = socket.socket(fileno=int(sys.argv[1]))
     wanted = json.loads(line.recv(_LONGEST))
-    began = time.monotonic()
     environ = dict(os.environ)
     # as ipykernel sets it before the first cell; matplotlib reads it when it is imported
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
@@ -42,34 +40,22 @@ def main() -> None:
 
     child.die_with(wanted["executor"])
     child.adopt_orphans()
-    missing = _import(wanted["first"])
+    _import(wanted["first"])
     app = ForkedApp.instance()
     app.prepare(wanted["argv"])
-    missing |= _import(wanted["then"])  # some look for a notebook's shell when they are imported
+    _import(wanted["then"])  # some look for a notebook's shell when they are imported
     app.keep_variables(environ)
-    _tell(
-        line,
-        protocol=PROTOCOL,
-        pid=os.getpid(),
-        missing=missing,
-        paths=_paths(app),
-        threads=len(list(Path("/proc/self/task").iterdir())),
-        seconds=time.monotonic() - began,
-    )
+    _tell(line, protocol=PROTOCOL, paths=_paths(app))
     gc.collect()
     gc.freeze()
     _Parent(line, app).serve()
 
 
-def _import(names: list[str]) -> dict[str, str]:
-    """Imports what there is; answers what failed and why."""
-    missing = {}
+def _import(names: list[str]) -> None:
+    """Imports what there is; a notebook that imports what fails hears why."""
     for name in names:
-        try:
+        with contextlib.suppress(Exception):
             importlib.import_module(name)
-        except Exception as error:  # noqa: BLE001 - a notebook that imports it says it again
-            missing[name] = repr(error)
-    return missing
 
 
 def _paths(app: Any) -> list[str]:

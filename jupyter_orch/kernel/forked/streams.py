@@ -20,11 +20,10 @@ from typing import Any
 
 from ipykernel import iostream
 
-from jupyter_orch.kernel.forked.frames import records
+from jupyter_orch.kernel.forked.frames import IOPUB, SHELL, records
 
 #: Bytes of what programs write that go to the console as well, where ipykernel sends all of it.
 _ECHOED = 1_000_000
-SHELL, IOPUB = b"shell", b"iopub"
 
 
 class Link:

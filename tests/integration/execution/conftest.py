@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 import pytest
 
 from jupyter_orch.artifacts.folder import FolderArtifacts
@@ -159,6 +160,15 @@ def left_of_attempts(house: House) -> list[int]:
             ):
                 found.append(pid)
     return found
+
+
+def executors() -> list[psutil.Process]:
+    """Executors of this process's workers."""
+    return [
+        process
+        for process in psutil.Process().children()
+        if "jupyter_orch.runner.executor_main" in process.cmdline()
+    ]
 
 
 @pytest.fixture

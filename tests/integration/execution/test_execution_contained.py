@@ -13,7 +13,7 @@ import pytest
 from jupyter_orch.domain.states import Reason
 from jupyter_orch.execution.kernels.cgroup import Cgroups, Limits, cgroups
 
-from .conftest import House, left_of_attempts, marked, notebook, until
+from .conftest import House, executors, left_of_attempts, marked, notebook, until
 from .test_execution_forked import Bench, bench
 
 __all__ = ["bench"]
@@ -131,11 +131,7 @@ def test_inv7_a_killed_executor_leaves_nothing_in_sessions_of_their_own(house: H
     )
     run = house.add(notebook(leave))
     until(mark.exists)
-    (executor,) = [
-        process
-        for process in psutil.Process().children()
-        if "jupyter_orch.runner.executor_main" in process.cmdline()
-    ]
+    (executor,) = executors()
     executor.kill()
     assert house.wait(run).reason is Reason.PLATFORM_ERROR
     until(lambda: not left_of_attempts(house))

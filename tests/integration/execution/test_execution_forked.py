@@ -22,7 +22,7 @@ from jupyter_orch.execution.log import RunLog
 from jupyter_orch.execution.mask import Masker
 from jupyter_orch.execution.pipeline import COLD_TAG, NotebookRequest, NotebookResult, NotebookRun
 
-from .conftest import House, left_of_attempts, marked, notebook, text_of, until
+from .conftest import House, executors, left_of_attempts, marked, notebook, text_of, until
 
 
 class Bench:
@@ -416,11 +416,7 @@ def test_inv7_a_run_whose_executor_was_killed_is_tried_again(house: House) -> No
     )
     run = house.add(notebook(cell), policies=Policies(retries=1, retry_delay_seconds=0))
     until(mark.exists)
-    (executor,) = [
-        process
-        for process in psutil.Process().children()
-        if "jupyter_orch.runner.executor_main" in process.cmdline()
-    ]
+    (executor,) = executors()
     executor.kill()
     done = house.wait(run)
     assert (done.state, done.attempt) == (RunState.SUCCEEDED, 2)

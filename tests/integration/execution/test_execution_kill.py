@@ -15,7 +15,7 @@ from jupyter_orch.domain.model import Policies, Run
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.service.sweep import Sweep
 
-from .conftest import House, left_of_attempts, marked, notebook, until
+from .conftest import House, executors, left_of_attempts, marked, notebook, until
 
 WORKER = """
 import sys, threading
@@ -93,11 +93,7 @@ def test_inv7_a_killed_executor_fails_the_run_and_takes_its_kernel_along(house: 
     house.worker()
     run = asleep(house, 6178)
     until((house.folder / "asleep").exists)
-    executor = next(
-        process
-        for process in psutil.Process().children()
-        if "jupyter_orch.runner.executor_main" in process.cmdline()
-    )
+    (executor,) = executors()
     executor.send_signal(signal.SIGKILL)
     done = house.wait(run)
     assert (done.state, done.reason) == (RunState.FAILED, Reason.PLATFORM_ERROR)
@@ -157,15 +153,6 @@ def test_what_a_lost_attempt_staged_is_cleared_away_without_another_attempt(hous
     left = house.warehouse.load("analytics.sales").refs()
     assert not [name for name in left if run.id.lower() in name]
     assert not list(staged.rglob("*.parquet"))
-
-
-def executors() -> list[psutil.Process]:
-    """Executors of this process's workers."""
-    return [
-        process
-        for process in psutil.Process().children()
-        if "jupyter_orch.runner.executor_main" in process.cmdline()
-    ]
 
 
 @pytest.mark.slow
