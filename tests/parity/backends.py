@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import papermill
-from nbclient.exceptions import DeadKernelError
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from jupyter_orch.domain.states import Reason
@@ -25,6 +25,11 @@ from jupyter_orch.execution.pipeline import NotebookRequest, NotebookResult, Not
 _START_TIMEOUT = 60  # seconds
 #: Papermill's own four seconds are too few for a large output on a loaded machine.
 _IOPUB_TIMEOUT = 60  # seconds
+#: No cell of the corpus takes nearly as long.
+_CELL_TIMEOUT = 30  # seconds
+#: On a busy machine a stock kernel loses, now and then, its reply to a cell whose output widget
+#: answered while it ended; papermill would wait for ever. So often is a notebook tried.
+_TRIES = 4
 #: What both sides call a kernel that ended by itself.
 _DIED = "kernel died"
 
@@ -91,14 +96,11 @@ def run_ours(
 
 
 def run_cold(source: Path, target: Path, parameters: dict[str, Any], cwd: Path) -> Outcome:
-    """With a kernel started as Jupyter starts it.
-
-    Once more when that lost its reply to a cell whose output widget answered while it ended, which
-    ipykernel does now and then on a busy machine: papermill would wait for ever.
-    """
-    outcome = run_ours(source, target, parameters, cwd, fork=False)
-    if outcome.failure is not None and outcome.failure.name == "NoReply":
+    """With a kernel started as Jupyter starts it."""
+    for _ in range(_TRIES):
         outcome = run_ours(source, target, parameters, cwd, fork=False)
+        if outcome.failure is None or outcome.failure.name != "NoReply":
+            break
     return outcome
 
 
@@ -163,7 +165,7 @@ def _failure(result: NotebookResult) -> Failure | None:
 
 
 def _execute_notebook(source: Path, target: Path, parameters: dict[str, Any], cwd: Path) -> None:
-    for last in (False, True):
+    for tries_left in reversed(range(_TRIES)):
         try:
             papermill.execute_notebook(
                 source,
@@ -173,9 +175,13 @@ def _execute_notebook(source: Path, target: Path, parameters: dict[str, Any], cw
                 progress_bar=False,
                 start_timeout=_START_TIMEOUT,
                 iopub_timeout=_IOPUB_TIMEOUT,
+                execution_timeout=_CELL_TIMEOUT,
             )
+        except CellTimeoutError:
+            if not tries_left:
+                raise
         except RuntimeError as error:  # another process took the kernel's port in between
-            if last or "before replying to kernel_info" not in str(error):
+            if not tries_left or "before replying to kernel_info" not in str(error):
                 raise
         else:
             return
