@@ -26,6 +26,30 @@ def dump_bytes(value: Any) -> bytes:
     return to_json(value, inf_nan_mode="null")
 
 
+def lean(value: Any) -> dict[str, Any]:
+    """The fields of a domain value that differ from their defaults, and so of those inside it.
+
+    Older code at the other end refuses fields that it does not know: it gets only those in use.
+    """
+    return {
+        item.name: _lean(getattr(value, item.name))
+        for item in dataclasses.fields(value)
+        if getattr(value, item.name) != _default(item)
+    }
+
+
+def _lean(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_lean(item) for item in value]
+    return lean(value) if dataclasses.is_dataclass(value) else value
+
+
+def _default(item: dataclasses.Field[Any]) -> Any:
+    if item.default_factory is not dataclasses.MISSING:
+        return item.default_factory()
+    return item.default
+
+
 def load(kind: Any, value: Any, *, field: str = "") -> Any:
     """The domain value of type `kind` that a JSON value describes; nothing is coerced.
 

@@ -8,6 +8,8 @@ command line maps `exit_code` to the shell, so that both say the same.
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from jupyter_orch.domain.outputs import CheckResult
+
 
 class OrchError(Exception):
     """Something went wrong that a person can be told about."""
@@ -82,6 +84,8 @@ class CheckFailed(OrchError):
 
     status = 422
     code = "check_failed"
+    #: What was seen by each check; it does not travel in JSON.
+    results: tuple[CheckResult, ...] = ()
 
 
 def to_problem(error: OrchError) -> dict[str, Any]:

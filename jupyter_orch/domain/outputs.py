@@ -7,6 +7,10 @@ from typing import Any, Literal
 from jupyter_orch.domain.ids import RunId
 
 OutputMode = Literal["append", "replace", "upsert"]
+#: `add`: new columns, and wider types of those that are there.
+Evolution = Literal["add"]
+#: What becomes of an output when a check does not hold: it is not published, or only told of.
+Severity = Literal["error", "warn"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +20,33 @@ class Checks:
     rows_min: int | None = None
     rows_max: int | None = None
     not_null: tuple[str, ...] = ()
+    #: Columns that together name a row once.
     unique: tuple[str, ...] = ()
+    #: By column, its values; dates and timestamps as ISO strings, decimals as text.
+    accepted: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    #: By column, the least and the greatest value; None is no bound.
+    between: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    #: By column of dates or timestamps, how old its newest value may be, in seconds.
+    fresh: dict[str, float] = field(default_factory=dict)
+    #: Queries that answer no rows; `{output}` stands for the rows of the output.
+    sql: tuple[str, ...] = ()
+    #: Least and greatest ratio of the rows to those of the version before; None is no bound.
+    rows_change: tuple[float | None, float | None] | None = None
+    #: By column, how much its share of nulls may grow against the version before (0.1: 10 %).
+    nulls_change: dict[str, float] = field(default_factory=dict)
+    severity: Severity = "error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """One thing that was looked at, and what was seen."""
+
+    #: Such as `not_null carrier`.
+    name: str
+    severity: Severity
+    passed: bool
+    #: Such as `12 of 1,000 rows have no carrier`.
+    seen: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +64,14 @@ class OutputRequest:
     #: Parquet files under the attempt's staging folder, in the order of writing.
     files: tuple[str, ...]
     checks: Checks = field(default_factory=Checks)
+    #: Those that could not be said in `checks`: of another severity, or a second of one kind.
+    more_checks: tuple[Checks, ...] = ()
+    #: Columns and transforms, such as `day(ts)`, for a table that is made; absent: by the slice.
+    partition_by: tuple[str, ...] | None = None
+    #: Order of the rows within each data file, such as `ts DESC`.
+    sort_by: tuple[str, ...] = ()
+    #: How the frame may change the table's columns; absent: not at all.
+    evolve: Evolution | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +87,8 @@ class Provenance:
     parameters: str
     user: str
     logical_time: datetime | None = None
+    #: End of the run's data interval.
+    interval_end: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +111,16 @@ class StagedOutput:
     rows: int
     #: 1 for the attempt's first output to this table, 2 for the second …: each is a version.
     sequence: int = 1
+    #: What was checked.
+    checks: tuple[CheckResult, ...] = ()
+    #: As in the request.
+    partition_by: tuple[str, ...] | None = None
+    sort_by: tuple[str, ...] = ()
+    #: Set when the table's columns change with these rows: then they wait as files, and the branch
+    #: that fences the attempt holds no rows.
+    evolve: Evolution | None = None
+    fence_branch: str | None = None
+    fence_snapshot_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +144,8 @@ class TableVersion:
     committed_at: datetime
     #: Whether readers see this one now.
     current: bool
+    #: What was checked before it was published.
+    checks: tuple[CheckResult, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

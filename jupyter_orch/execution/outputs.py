@@ -5,12 +5,19 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_orch.domain.errors import BadInput, CheckFailed, OrchError, Refused, Unavailable
 from jupyter_orch.domain.model import Run, RunError
-from jupyter_orch.domain.outputs import OutputRequest, Provenance, StagedOutput, TableVersion
+from jupyter_orch.domain.outputs import (
+    CheckResult,
+    OutputRequest,
+    Provenance,
+    StagedOutput,
+    TableVersion,
+)
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.execution.log import RunLog
 from jupyter_orch.ports import Ledger, Warehouse
@@ -77,8 +84,9 @@ class AttemptOutputs:
             self._check_lease()
             try:
                 staged = self._warehouse.stage(request, provenance(self._run))
-            except CheckFailed:
+            except CheckFailed as error:
                 self.check_failed = True
+                self._tell(request.table, error.results)
                 raise
             try:
                 self._check_lease()
@@ -86,8 +94,21 @@ class AttemptOutputs:
                 self._warehouse.discard(self._run.id, self._run.attempt)
                 raise
             self._staged.append(staged)
+        self._tell(staged.table, staged.checks)
         self._log.write("output.staged", table=staged.table, mode=staged.mode, rows=staged.rows)
         return staged
+
+    def _tell(self, table: str, results: Iterable[CheckResult]) -> None:
+        """The run's log has what does not hold."""
+        for result in results:
+            if not result.passed:
+                self._log.write(
+                    "check.failed" if result.severity == "error" else "check.warned",
+                    level="error" if result.severity == "error" else "warning",
+                    table=table,
+                    check=result.name,
+                    seen=result.seen,
+                )
 
     def _check_lease(self) -> None:
         """Refuses to stage for a run that somebody else holds; a database that is away may be.
@@ -202,4 +223,5 @@ def provenance(run: Run) -> Provenance:
         parameters=json.dumps(run.parameters, ensure_ascii=False),
         user=run.created_by,
         logical_time=run.logical_time,
+        interval_end=run.interval_end,
     )

@@ -86,8 +86,9 @@ class KernelRequests:
         self._mask(value)
         return value
 
-    def _stage(self, message: Mapping[str, Any]) -> dict[str, int]:
-        return {"rows": self._outputs.stage(output_request(message)).rows}
+    def _stage(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        staged = self._outputs.stage(output_request(message))
+        return {"rows": staged.rows, "checks": wire.dump(staged.checks)}
 
 
 def _text(message: Mapping[str, Any], name: str) -> str:

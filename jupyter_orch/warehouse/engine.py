@@ -101,6 +101,8 @@ class Statement:
         self.engine = engine
         self.sql = sql
         self.session = session
+        #: Tables of the connection's own that it may name; no table of the catalog has their names.
+        self.given: set[str] = set()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._stopped: SqlError | None = None
         self._lock = threading.Lock()
@@ -121,7 +123,7 @@ class Statement:
         """
         from jupyter_orch.warehouse.dispatch import answer
 
-        with self._limited():
+        with self.limited():
             made = answer(self)
         made.fetch = partial(self._fetch, made.fetch)
         return made
@@ -143,7 +145,7 @@ class Statement:
                 self._connection = None
 
     def _fetch(self, fetch: Callable[[], list[tuple[Any, ...]]]) -> list[tuple[Any, ...]]:
-        with self._limited():
+        with self.limited():
             return fetch()
 
     def _stop(self, why: SqlError) -> None:
@@ -153,7 +155,12 @@ class Statement:
                 self._connection.interrupt()
 
     @contextmanager
-    def _limited(self) -> Iterator[None]:
+    def limited(self) -> Iterator[None]:
+        """Within it the connection's work is stopped by `cancel` and the statement timeout.
+
+        Raises:
+            SqlError: What DuckDB says, in Trino's words.
+        """
         import duckdb
 
         self.check()

@@ -170,6 +170,13 @@ def widens(kind: pa.DataType, wanted: pa.DataType) -> bool:  # noqa: PLR0911
     return False
 
 
+def promotes(kind: pa.DataType, wanted: pa.DataType) -> bool:
+    """Whether a column can become `wanted` while its files stay as they are."""
+    if pa.types.is_decimal(kind) and pa.types.is_decimal(wanted):
+        return bool(wanted.scale == kind.scale and wanted.precision > kind.precision)
+    return (kind, wanted) in ((pa.int32(), pa.int64()), (pa.float32(), pa.float64()))
+
+
 def _from_pandas(frame: Any) -> pa.Table:
     if all(name is not None for name in frame.index.names):
         frame = frame.reset_index()

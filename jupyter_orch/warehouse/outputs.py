@@ -3,30 +3,39 @@
 An output of a table that exists is staged as one snapshot on a branch of the attempt's own;
 publishing moves `main` to it. When main moved meanwhile, the same data files are put onto the new
 main. An output of a table that does not exist yet waits as Parquet files; publishing makes the
-table with its rows in one commit.
+table with its rows in one commit. So does an output that changes the table's columns: they are
+changed by the commit that brings the rows.
 """
 
 import json
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import StagedTable, Table
-from pyiceberg.transforms import IdentityTransform
 
 from jupyter_orch.domain.errors import BadInput, Refused
 from jupyter_orch.domain.ids import RunId
-from jupyter_orch.domain.outputs import OutputRequest, Provenance, StagedOutput, TableVersion
+from jupyter_orch.domain.outputs import (
+    OutputRequest,
+    Provenance,
+    StagedOutput,
+    TableVersion,
+)
 from jupyter_orch.settings import Settings
 from jupyter_orch.warehouse import (
     attempt_folder,
+    check_results,
     checks,
+    evolution,
+    layout,
     names,
     publish,
     snapshots,
@@ -45,7 +54,6 @@ _TABLE_PROPERTIES = {
     "write.metadata.previous-versions-max": "100",
     "write.parquet.compression-codec": "zstd",
 }
-_FIRST_PARTITION_FIELD = 1000
 
 
 class Outputs:
@@ -67,12 +75,30 @@ class Outputs:
         place = attempt_folder.locate(self._settings, provenance.run_id, provenance.attempt)
         files = staging.StagedFiles(place, request.files)
         table = publish.load(self._catalog, identifier)
-        schema = table.schema() if table else staging.new_schema(files, name)
-        staging.check_columns(files, schema, name)
+        evolved = evolution.plan(table, files, name) if table and request.evolve else None
+        if table is None:
+            schema = staging.new_schema(files, name)
+        else:
+            schema = (evolved.table if evolved else table).schema()
+        staging.check_columns(files, schema, name, evolve=request.evolve is not None)
         part = Slice.bind(request.slice, schema)
         staging.check_slice(files, part, schema)
-        _check_keys(request, files, schema)
-        checks.run(request.checks, files, name)
+        self._check_keys(request, files, schema)
+        spec = _layout(table, request, part, schema, name)
+        if not spec.is_unpartitioned():
+            columns = layout.sources(spec, schema)
+            layout.check_count(files.conformed(schema, columns), spec, schema)
+        subject = checks.Subject(
+            settings=self._settings,
+            files=files,
+            schema=schema,
+            name=name,
+            table=table,
+            part=part,
+            mode=request.mode,
+            reference=provenance.interval_end or provenance.logical_time or datetime.now(UTC),
+        )
+        results = checks.run((request.checks, *request.more_checks), subject)
 
         sequence = attempt_folder.mark(place, identifier)
         staged = StagedOutput(
@@ -86,8 +112,15 @@ class Outputs:
             files=tuple(map(str, files.paths)),
             rows=files.rows,
             sequence=sequence,
+            checks=results,
+            partition_by=request.partition_by,
+            sort_by=request.sort_by,
         )
-        return staged if table is None else self._stage_on_branch(table, staged, provenance)
+        if table is None:
+            return staged
+        if evolved is None:
+            return self._stage_on_branch(table, staged, provenance)
+        return self._fence(table, replace(staged, evolve=request.evolve), provenance)
 
     def publish(self, staged: StagedOutput, provenance: Provenance) -> TableVersion:
         """Makes it visible in one commit with the run's tag; safe to repeat."""
@@ -109,10 +142,34 @@ class Outputs:
     def _stage_on_branch(
         self, table: Table, staged: StagedOutput, provenance: Provenance
     ) -> StagedOutput:
-        branch = names.branch(provenance.run_id, provenance.attempt, staged.sequence)
         write_id = uuid.uuid4()
-        change = self._change(table, staged, provenance, write_id)
+        change = self._change(table, staged, write_id)
         noted = _properties(staged, provenance, write_id)
+        branch, head, base = self._branch(table, staged, provenance, change, noted)
+        return replace(staged, branch=branch, snapshot_id=head, base_snapshot_id=base)
+
+    def _fence(self, table: Table, staged: StagedOutput, provenance: Provenance) -> StagedOutput:
+        """A branch without rows: the rows wait as files, as the table lacks their columns yet.
+
+        A table has one list of columns for all of its branches.
+        """
+        nothing = snapshots.Change(
+            mode="append", part=Slice({}, {}), keys=(), key_rows=None, files=(), rows=0
+        )
+        noted = _properties(staged, provenance, uuid.uuid4())
+        branch, head, _ = self._branch(table, staged, provenance, nothing, noted)
+        return replace(staged, fence_branch=branch, fence_snapshot_id=head)
+
+    def _branch(
+        self,
+        table: Table,
+        staged: StagedOutput,
+        provenance: Provenance,
+        change: snapshots.Change,
+        noted: dict[str, str],
+    ) -> tuple[str, int, int | None]:
+        """The attempt's branch with the change after main: its name, its head, and main then."""
+        branch = names.branch(provenance.run_id, provenance.attempt, staged.sequence)
         identifier: Identifier = table.name()  # type: ignore[assignment]
 
         def attempt() -> tuple[int, int | None]:
@@ -128,8 +185,8 @@ class Outputs:
             publish.make_branch(latest, updates, head_id, branch)
             return head_id, latest.metadata.current_snapshot_id
 
-        head_id, base = publish.settled(self._settings, identifier, attempt)
-        return replace(staged, branch=branch, snapshot_id=head_id, base_snapshot_id=base)
+        head, base = publish.settled(self._settings, identifier, attempt)
+        return branch, head, base
 
     def _publish(
         self, identifier: Identifier, staged: StagedOutput, provenance: Provenance
@@ -151,11 +208,7 @@ class Outputs:
     def _publish_branch(self, table: Table, staged: StagedOutput, branch: str, tag: str) -> None:
         reference = table.metadata.refs.get(branch)
         if reference is None or reference.snapshot_id != staged.snapshot_id:
-            raise Refused(
-                f"{staged.table} was not changed: this attempt may not publish any more.",
-                field="table",
-                hint="Its branch was dropped, by a cancel or because another worker took over.",
-            )
+            raise _replaced(staged.table)
         head = reference.snapshot_id
         if table.metadata.current_snapshot_id == staged.base_snapshot_id:
             publish.move_main(table, (), head, tag=tag, branch=branch, staged=head)
@@ -182,21 +235,40 @@ class Outputs:
     def _publish_files(
         self, table: Table, staged: StagedOutput, provenance: Provenance, tag: str
     ) -> None:
+        """Rows of a table that was made meanwhile, or whose columns change with them."""
+        _check_fence(table, staged)
+        files = _files(staged)
+        evolved = None
         try:
-            staging.check_columns(_files(staged), table.schema(), staged.table)
+            if staged.evolve is not None:
+                evolved = evolution.plan(table, files, staged.table)
+            target = evolved.table if evolved else table
+            schema = target.schema()
+            staging.check_columns(files, schema, staged.table)
+            part = Slice.bind(staged.slice, schema)
+            _layout(table, staged, part, schema, staged.table)
         except BadInput as error:
+            done = "changed" if staged.evolve is not None else "made"
             raise Refused(
-                f"Somebody else made {staged.table} meanwhile. {error.message}", field="table"
+                f"Somebody else {done} {staged.table} meanwhile. {error.message}", field="table"
             ) from error
         write_id = uuid.uuid4()
-        change = self._change(table, staged, provenance, write_id)
-        updates, head = snapshots.build(table, change, _properties(staged, provenance, write_id))
-        publish.move_main(table, updates, head, tag=tag)
+        change = self._change(target, staged, write_id)
+        updates, head = snapshots.build(target, change, _properties(staged, provenance, write_id))
+        publish.move_main(
+            target,
+            (*evolved.updates, *updates) if evolved else updates,
+            head,
+            tag=tag,
+            branch=staged.fence_branch,
+            staged=staged.fence_snapshot_id,
+            requirements=evolved.requirements if evolved else (),
+        )
 
     def _create(
         self, identifier: Identifier, staged: StagedOutput, provenance: Provenance, tag: str
     ) -> None:
-        if staged.branch is not None:
+        if staged.branch is not None or staged.fence_branch is not None:
             raise _dropped(staged.table)
         files = _files(staged)
         schema = staging.new_schema(files, staged.table)
@@ -206,12 +278,13 @@ class Outputs:
             identifier,
             schema,
             location=self._new_folder(identifier),
-            partition_spec=_partitions(part, schema),
+            partition_spec=layout.partitions(staged.partition_by, part, schema),
+            sort_order=layout.order(staged.sort_by, schema),
             properties=_TABLE_PROPERTIES,
         )
         table: StagedTable = transaction._table  # type: ignore[assignment]  # noqa: SLF001
         write_id = uuid.uuid4()
-        change = self._change(table, staged, provenance, write_id)
+        change = self._change(table, staged, write_id)
         updates, head = snapshots.build(table, change, _properties(staged, provenance, write_id))
         publish.create(table, updates, head, tag=tag)
 
@@ -220,18 +293,15 @@ class Outputs:
         schema, table = identifier
         return f"file://{self._settings.warehouse.location}/{schema}/{table}-{uuid.uuid4().hex}"
 
-    def _change(
-        self, table: Table, staged: StagedOutput, provenance: Provenance, write_id: uuid.UUID
-    ) -> snapshots.Change:
-        del provenance
+    def _change(self, table: Table, staged: StagedOutput, write_id: uuid.UUID) -> snapshots.Change:
         schema = table.schema()
-        files = _files(staged)
+        order = layout.order(staged.sort_by, schema) if staged.sort_by else None
         return snapshots.Change(
             mode=staged.mode,
             part=Slice.bind(staged.slice, schema),
             keys=staged.keys,
             key_rows=self._key_rows(table, staged),
-            files=snapshots.write(table, files.conformed(schema), write_id),
+            files=snapshots.write(table, _files(staged).conformed(schema), write_id, order),
             rows=staged.rows,
         )
 
@@ -240,6 +310,30 @@ class Outputs:
             return None
         pieces = _files(staged).conformed(table.schema(), staged.keys)
         return snapshots.distinct(staged.keys, pieces)
+
+    def _check_keys(
+        self, request: OutputRequest, files: staging.StagedFiles, schema: Schema
+    ) -> None:
+        """Keys must name rows: there, not null, and once each."""
+        unknown = [name for name in request.keys if name not in schema.column_names]
+        if unknown:
+            raise BadInput(f"The key {unknown[0]!r} is not a column.", field="keys")
+        if not request.keys or not files.rows:
+            return
+        for piece in files.pieces(list(request.keys)):
+            for name in request.keys:
+                if piece.column(name).null_count:
+                    raise BadInput(
+                        f"Rows without the key {name!r} cannot be upserted.", field="keys"
+                    )
+        count, example = checks.repeated(self._settings, request.keys, files, schema)
+        if count:
+            shown = ", ".join(f"{name} = {value}" for name, value in example.items())
+            raise BadInput(
+                f"{count} keys come more than once, such as {shown}.",
+                field="keys",
+                hint="Keep one row of each before writing.",
+            )
 
     def _drop(self, identifier: Identifier, branch: str) -> None:
         table = publish.load(self._catalog, identifier)
@@ -266,21 +360,40 @@ def _properties(
     noted |= {"orch.rows": str(staged.rows), snapshots.WRITE_ID: str(write_id)}
     if staged.slice:
         noted["orch.slice"] = json.dumps(staged.slice)
+    if staged.checks:
+        noted[versions.CHECKS] = check_results.to_text(staged.checks)
     return noted
 
 
-def _partitions(part: Slice, schema: Schema) -> PartitionSpec:
-    return PartitionSpec(
-        *(
-            PartitionField(
-                source_id=schema.find_field(name).field_id,
-                field_id=_FIRST_PARTITION_FIELD + index,
-                transform=IdentityTransform(),
-                name=name,
-            )
-            for index, name in enumerate(part.partitions())
-        )
+def _layout(
+    table: Table | None,
+    wanted: OutputRequest | StagedOutput,
+    part: Slice,
+    schema: Schema,
+    name: str,
+) -> PartitionSpec:
+    """The table's partitions; refuses a layout that cannot be, or is not the table's."""
+    if table is None:
+        layout.order(wanted.sort_by, schema)
+        return layout.partitions(wanted.partition_by, part, schema)
+    layout.check_same(
+        wanted.partition_by,
+        wanted.sort_by,
+        schema=schema,
+        spec=table.spec(),
+        sorted_by=table.sort_order(),
+        table=name,
     )
+    layout.order(wanted.sort_by, schema)
+    return table.spec()
+
+
+def _check_fence(table: Table, staged: StagedOutput) -> None:
+    if staged.fence_branch is None:
+        return
+    reference = table.metadata.refs.get(staged.fence_branch)
+    if reference is None or reference.snapshot_id != staged.fence_snapshot_id:
+        raise _replaced(staged.table)
 
 
 def _check_shape(request: OutputRequest) -> None:
@@ -298,27 +411,6 @@ def _check_shape(request: OutputRequest) -> None:
         raise BadInput(f"Mode {request.mode} takes no keys.", field="keys")
 
 
-def _check_keys(request: OutputRequest, files: staging.StagedFiles, schema: Schema) -> None:
-    """Keys must name rows: there, not null, and once each."""
-    unknown = [name for name in request.keys if name not in schema.column_names]
-    if unknown:
-        raise BadInput(f"The key {unknown[0]!r} is not a column.", field="keys")
-    if not request.keys or not files.rows:
-        return
-    for piece in files.pieces(list(request.keys)):
-        for name in request.keys:
-            if piece.column(name).null_count:
-                raise BadInput(f"Rows without the key {name!r} cannot be upserted.", field="keys")
-    count, example = checks.repeated(request.keys, files.pieces(list(request.keys)))
-    if count:
-        shown = ", ".join(f"{name} = {value}" for name, value in example.items())
-        raise BadInput(
-            f"{count} keys come more than once, such as {shown}.",
-            field="keys",
-            hint="Keep one row of each before writing.",
-        )
-
-
 def _same_shape(seen: Table, latest: Table) -> None:
     if (
         seen.metadata.table_uuid != latest.metadata.table_uuid
@@ -326,6 +418,14 @@ def _same_shape(seen: Table, latest: Table) -> None:
         or seen.metadata.default_spec_id != latest.metadata.default_spec_id
     ):
         raise _changed(".".join(latest.name()))
+
+
+def _replaced(name: str) -> Refused:
+    return Refused(
+        f"{name} was not changed: this attempt may not publish any more.",
+        field="table",
+        hint="Its branch was dropped, by a cancel or because another worker took over.",
+    )
 
 
 def _dropped(name: str) -> Refused:

@@ -132,27 +132,29 @@ def move_main(
     tag: str | None = None,
     branch: str | None = None,
     staged: int | None = None,
+    requirements: Sequence[TableRequirement] = (),
 ) -> None:
     """Makes `head` what readers see, in one commit with its tag and the end of its branch.
 
     It requires main as seen and, when a branch is given, that this branch still is at `staged`:
     an attempt whose branch was dropped is refused here, however late it comes.
     """
-    requirements: list[TableRequirement] = [
+    required = [
+        *requirements,
         _same(table),
         _at(MAIN_BRANCH, table.metadata.current_snapshot_id),
     ]
     changes = [*updates, _set(MAIN_BRANCH, head, SnapshotRefType.BRANCH)]
     if tag is not None:
         if table.metadata.snapshots:
-            requirements.append(_at(tag, None))
+            required.append(_at(tag, None))
         changes.append(_set(tag, head, SnapshotRefType.TAG))
     if branch is not None and staged is not None:
-        requirements.append(_at(branch, staged))
+        required.append(_at(branch, staged))
         changes.append(_without(branch))
         if staged != head:
             changes.append(_forget(staged))
-    _commit(table, requirements, changes)
+    _commit(table, required, changes)
 
 
 def create(table: Table, updates: Sequence[TableUpdate], head: int, *, tag: str) -> None:

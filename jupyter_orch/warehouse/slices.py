@@ -55,7 +55,7 @@ class Slice:
                     hint=f"The columns are {', '.join(item.name for item in schema.fields)}.",
                 )
             types[name] = field.field_type
-            bound[name] = None if value is None else _read(name, value, field.field_type)
+            bound[name] = None if value is None else read_value(name, value, field.field_type)
         return cls(bound, types)
 
     @property
@@ -88,20 +88,27 @@ class Slice:
         return tuple(self.values) if sensible else ()
 
 
-def _read(name: str, value: Any, kind: IcebergType) -> Any:
+def read_value(
+    name: str, value: Any, kind: IcebergType, *, said_by: str = "The slice", field: str = "slice"
+) -> Any:
+    """A JSON value as one of the column's type.
+
+    Raises:
+        BadInput: It is none, or the column has a type that is not compared.
+    """
     reader = _READERS.get(type(kind))
     if reader is None:
         raise BadInput(
-            f"A slice cannot be cut by the column {name!r} of type {kind}.",
-            field="slice",
+            f"{said_by} cannot use the column {name!r} of type {kind}.",
+            field=field,
             hint="Use a column of dates, timestamps, text, whole numbers, decimals or booleans.",
         )
     try:
         return reader(value, kind)
     except (ValueError, TypeError, InvalidOperation, pa.ArrowInvalid):
         raise BadInput(
-            f"The slice gives {value!r} for {name!r}, which is a column of type {kind}.",
-            field="slice",
+            f"{said_by} gives {value!r} for {name!r}, which is a column of type {kind}.",
+            field=field,
             hint="Write dates and timestamps as ISO text.",
         ) from None
 

@@ -28,10 +28,12 @@ from pyiceberg.manifest import DataFile, ManifestEntry, ManifestEntryStatus, Man
 from pyiceberg.table import CreateTableTransaction, FileScanTask, StagedTable, Table, Transaction
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Operation, Snapshot, Summary
+from pyiceberg.table.sorting import SortOrder
 from pyiceberg.table.update import TableUpdate
 from pyiceberg.table.update.snapshot import _OverwriteFiles, _SnapshotProducer
 
 from jupyter_orch.domain.outputs import OutputMode
+from jupyter_orch.warehouse import layout
 from jupyter_orch.warehouse.slices import Slice
 from jupyter_orch.warehouse.staging import arrow_schema
 
@@ -66,14 +68,29 @@ class _Replaced:
     rows: int = 0
 
 
-def write(table: Table, pieces: Iterable[pa.Table], write_id: uuid.UUID) -> tuple[DataFile, ...]:
-    """Writes rows as data files of the table; nobody sees them yet."""
+def write(
+    table: Table,
+    pieces: Iterable[pa.Table],
+    write_id: uuid.UUID,
+    sorted_by: SortOrder | None = None,
+) -> tuple[DataFile, ...]:
+    """Writes rows as data files of the table, each in that order; nobody sees them yet.
+
+    Without an order of its own a file takes the table's.
+    """
     counter = itertools.count()
+    wanted = table.sort_order() if sorted_by is None else sorted_by
     return tuple(
         file
         for piece in pieces
         if piece.num_rows
-        for file in _data_files(table, table.metadata, piece, write_id, counter)
+        for file in _data_files(
+            table,
+            table.metadata,
+            layout.sort(piece, wanted, table.schema()),
+            write_id,
+            counter,
+        )
     )
 
 
@@ -100,7 +117,7 @@ def build(
     For a table that is only staged the updates also make the table.
     """
     transaction = (
-        CreateTableTransaction(table) if isinstance(table, StagedTable) else _Planning(table)
+        CreateTableTransaction(table) if isinstance(table, StagedTable) else Planning(table)
     )
     parent = table.metadata.current_snapshot()
     replaced = _replaced(table, change) if parent is not None else _Replaced()
@@ -132,7 +149,7 @@ def restore(
     """Updates that add a snapshot with an older one's files after `main`, and its id."""
     producer = _Restore(
         operation=Operation.OVERWRITE,
-        transaction=_Planning(table),
+        transaction=Planning(table),
         io=table.io,
         snapshot_properties={**properties, TOTAL_ROWS: str(total_rows(table, target))},
         branch=None,
@@ -151,11 +168,12 @@ def total_rows(table: Table, snapshot: Snapshot) -> int:
     return table.scan(snapshot_id=snapshot.snapshot_id).count()
 
 
-class _Planning(Transaction):
+class Planning(Transaction):
     """A transaction that only plans: pyiceberg's copies the whole metadata at every look."""
 
     @property
     def table_metadata(self) -> TableMetadata:
+        """As it was loaded."""
         return self._table.metadata
 
 

@@ -84,7 +84,7 @@ def new_schema(files: StagedFiles, table: str) -> Schema:
             hint="Write a frame, at least one without rows.",
         )
     for item in files.schema:
-        if _without_type(item.type):
+        if without_type(item.type):
             raise BadInput(
                 f"The column {item.name!r} has no values, so that its type is unknown.",
                 field="frame",
@@ -93,8 +93,14 @@ def new_schema(files: StagedFiles, table: str) -> Schema:
     return assign_fresh_schema_ids(_pyarrow_to_schema_without_ids(files.schema))
 
 
-def check_columns(files: StagedFiles, schema: Schema, table: str) -> None:
+def check_columns(files: StagedFiles, schema: Schema, table: str, *, evolve: bool = False) -> None:
     """Refuses a frame whose columns are not the table's, saying each difference.
+
+    Args:
+        files: The frame's rows.
+        schema: The table's columns, with what the frame adds to them when it may.
+        table: Its name.
+        evolve: Whether it may.
 
     Raises:
         BadInput: Field `frame`.
@@ -116,8 +122,19 @@ def check_columns(files: StagedFiles, schema: Schema, table: str) -> None:
         raise BadInput(
             f"The frame does not have the columns of {table}: {'; '.join(differences)}.",
             field="frame",
-            hint="Convert the frame, or write to another table.",
+            hint="Convert the frame, or write to another table."
+            if evolve or not _may_evolve(given, wanted)
+            else 'Convert the frame, or let the table take new columns: output(…, evolve="add").',
         )
+
+
+def _may_evolve(given: pa.Schema, wanted: pa.Schema) -> bool:
+    """Whether new columns are all that is in the way, or wider numbers."""
+    return all(name in given.names for name in wanted.names) and all(
+        frames.widens(given.field(item.name).type, item.type)
+        or frames.promotes(item.type, given.field(item.name).type)
+        for item in wanted
+    )
 
 
 def check_slice(files: StagedFiles, part: Slice, schema: Schema) -> None:
@@ -193,9 +210,10 @@ def _wider(one: pa.Field, other: pa.Field) -> pa.DataType:
     )
 
 
-def _without_type(kind: pa.DataType) -> bool:
+def without_type(kind: pa.DataType) -> bool:
+    """Whether there were only nulls to tell it by, in a part of it at least."""
     if pa.types.is_null(kind):
         return True
     if not pa.types.is_nested(kind):
         return False
-    return any(_without_type(kind.field(index).type) for index in range(kind.num_fields))
+    return any(without_type(kind.field(index).type) for index in range(kind.num_fields))

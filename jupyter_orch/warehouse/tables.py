@@ -37,6 +37,7 @@ class Tables:
         self._connection: duckdb.DuckDBPyConnection = statement.connection
         self._catalog = statement.engine.catalog
         self._session = statement.session
+        self._given = statement.given
         self._views: dict[_Read, str] = {}
 
     def bind(self, tree: Node) -> None:
@@ -46,7 +47,9 @@ class Tables:
             SqlError: A table, schema or snapshot does not exist.
         """
         for table in list(tree.find_all(exp.Table)):
-            if isinstance(table.this, exp.Identifier) and not _is_common(table):
+            if not isinstance(table.this, exp.Identifier) or _is_common(table):
+                continue
+            if table.name not in self._given:
                 self._bind(table)
         for column in tree.find_all(exp.Column):
             column.set("db", None)

@@ -13,10 +13,12 @@ from jupyter_orch.domain.errors import BadInput, NotFound
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.model import Page
 from jupyter_orch.domain.outputs import Provenance, TableVersion
-from jupyter_orch.warehouse import names
+from jupyter_orch.warehouse import check_results, names
 from jupyter_orch.warehouse.snapshots import TOTAL_ROWS
 
 _PREFIX = "orch."
+#: What was checked, as JSON.
+CHECKS = "orch.checks"
 #: Longer parameters stay with the run; a snapshot's properties are read with every query.
 _MAX_PARAMETERS = 8192  # characters
 
@@ -116,6 +118,7 @@ def describe(table: Table, entry: SnapshotLogEntry) -> TableVersion:
         user=known.get("user") or summary.get("trino_user") or None,
         committed_at=datetime.fromtimestamp(entry.timestamp_ms / 1000, UTC),
         current=latest == entry and table.metadata.current_snapshot_id == entry.snapshot_id,
+        checks=check_results.from_text(known.get("checks")),
     )
 
 
