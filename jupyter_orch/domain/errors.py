@@ -5,10 +5,13 @@ Every error carries one sentence that says what was wrong; `field` names the inp
 command line maps `exit_code` to the shell, so that both say the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from jupyter_orch.domain.outputs import CheckResult
+
+_MANY = 20  # names in a message
+_LONG = 100  # characters of one of them
 
 
 class OrchError(Exception):
@@ -86,6 +89,13 @@ class CheckFailed(OrchError):
     code = "check_failed"
     #: What was seen by each check; it does not travel in JSON.
     results: tuple[CheckResult, ...] = ()
+
+
+def listed(items: Iterable[str], *, mark: str = ", ") -> str:
+    """Names in a message, which stays short however many and however long they are."""
+    texts = [item if len(item) <= _LONG else item[: _LONG - 1] + "…" for item in items]
+    more = len(texts) - _MANY
+    return mark.join(texts if more <= 0 else [*texts[:_MANY], f"and {more:,} more"])
 
 
 def to_problem(error: OrchError) -> dict[str, Any]:

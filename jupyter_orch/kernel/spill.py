@@ -4,7 +4,7 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from jupyter_orch.domain.errors import BadInput
+from jupyter_orch.domain.errors import BadInput, listed
 
 _BUFFER_ROWS = 131_072
 _BUFFER_BYTES = 64 << 20
@@ -69,8 +69,8 @@ class Spill:
         names = self._schema.names
         if set(table.schema.names) != set(names):
             raise BadInput(
-                f"The frames before had the columns {', '.join(names)}; "
-                f"this one has {', '.join(table.schema.names)}.",
+                f"The frames before had the columns {listed(names)}; "
+                f"this one has {listed(table.schema.names)}.",
                 field="frame",
                 hint="Write frames with the same columns.",
             )

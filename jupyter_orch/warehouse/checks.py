@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 
-from jupyter_orch.domain.errors import BadInput, CheckFailed
+from jupyter_orch.domain.errors import BadInput, CheckFailed, listed
 from jupyter_orch.domain.outputs import CheckResult, Checks, OutputMode, Severity
 from jupyter_orch.settings import Settings
 from jupyter_orch.warehouse import baseline, staging
@@ -61,7 +61,7 @@ def run(wanted: Sequence[Checks], subject: Subject) -> tuple[CheckResult, ...]:
     failures = [item.seen for item in found if not item.passed and item.severity == "error"]
     if failures:
         error = CheckFailed(
-            f"{subject.name} was not published: {'; '.join(failures)}.",
+            f"{subject.name} was not published: {listed(failures, mark='; ')}.",
             field="checks",
             hint="The version before it is still the current one.",
         )
@@ -205,7 +205,7 @@ def _check_columns(checks: Checks, subject: Subject) -> None:
             raise BadInput(
                 f"A check of {subject.name} names {name!r}, which is not a column.",
                 field="checks",
-                hint=f"The columns are {', '.join(known)}.",
+                hint=f"The columns are {listed(known)}.",
             )
 
 

@@ -40,13 +40,13 @@ def plan(table: Table, files: staging.StagedFiles, name: str) -> Evolved | None:
     if files.schema is None:
         return None
     schema = table.schema()
-    present = staging.arrow_schema(schema)
-    known = {column.lower(): column for column in present.names}
+    present = {item.name: item.type for item in staging.arrow_schema(schema)}
+    known = {column.lower(): column for column in present}
     update = UpdateSchema(Planning(table))
     changed = False
     for given in files.schema:
-        if given.name in present.names:
-            kind = present.field(given.name).type
+        if given.name in present:
+            kind = present[given.name]
             if not frames.widens(given.type, kind) and frames.promotes(kind, given.type):
                 update.update_column((given.name,), field_type=_iceberg(given))
                 changed = True

@@ -5,14 +5,20 @@ A column that cannot be kept exactly is refused by its name; nothing is rounded 
 
 import sys
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from jupyter_orch.domain.errors import BadInput
 
 _DECIMAL_DIGITS = 38
 _FIELD = "frame"
+_EPOCH = date(1970, 1, 1)
+#: The calendar's first and last day, as Iceberg counts them.
+_DAYS = ((date.min - _EPOCH).days, (date.max - _EPOCH).days)
+_MICROSECONDS = (_DAYS[0] * 86_400_000_000, (_DAYS[1] + 1) * 86_400_000_000 - 1)
 
 
 def tables(frame: Any) -> Iterator[pa.Table]:
@@ -53,9 +59,26 @@ def normalise(table: pa.Table) -> pa.Table:
     fields = []
     for field, column in zip(table.schema, table.columns, strict=True):
         kind = normal(field.type, field.name)
-        columns.append(convert(column, kind, field.name))
+        converted = convert(column, kind, field.name)
+        _check_calendar(converted, field.name)
+        columns.append(converted)
         fields.append(pa.field(field.name, kind))
     return pa.table(columns, schema=pa.schema(fields))
+
+
+def _check_calendar(column: Any, name: str) -> None:
+    """Refuses days that Python, and so Trino's client, cannot say."""
+    if not (pa.types.is_date(column.type) or pa.types.is_timestamp(column.type)):
+        return
+    bounds = pc.min_max(column.cast(pa.int32() if pa.types.is_date(column.type) else pa.int64()))
+    least, most = bounds["min"].as_py(), bounds["max"].as_py()
+    first, last = _DAYS if pa.types.is_date(column.type) else _MICROSECONDS
+    if least is not None and not first <= least <= most <= last:
+        raise BadInput(
+            f"The column {name!r} of type {column.type} has days outside of the years 1 to 9999.",
+            field=_FIELD,
+            hint="Write them as missing values, or as text.",
+        )
 
 
 def check_names(names: list[Any]) -> None:

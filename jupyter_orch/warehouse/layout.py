@@ -26,7 +26,7 @@ from pyiceberg.transforms import (
 )
 from pyiceberg.types import NestedField
 
-from jupyter_orch.domain.errors import BadInput
+from jupyter_orch.domain.errors import BadInput, listed
 from jupyter_orch.warehouse.slices import Slice
 
 #: More partitions than this in one output make more files than any engine likes to plan.
@@ -268,7 +268,7 @@ def _column(text: str, schema: Schema, field: str) -> NestedField:
     raise BadInput(
         f"{field} names {name!r}, which is not a column.",
         field=field,
-        hint=f"The columns are {', '.join(column.name for column in schema.fields)}.",
+        hint=f"The columns are {listed(column.name for column in schema.fields)}.",
     )
 
 

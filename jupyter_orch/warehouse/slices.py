@@ -23,7 +23,7 @@ from pyiceberg.types import (
     TimestamptzType,
 )
 
-from jupyter_orch.domain.errors import BadInput
+from jupyter_orch.domain.errors import BadInput, listed
 
 #: Types whose values make good partitions: one folder for each.
 _PARTITION_TYPES = (BooleanType, DateType, IntegerType, LongType, StringType)
@@ -52,7 +52,7 @@ class Slice:
                 raise BadInput(
                     f"The slice names {name!r}, which is not a column.",
                     field="slice",
-                    hint=f"The columns are {', '.join(item.name for item in schema.fields)}.",
+                    hint=f"The columns are {listed(item.name for item in schema.fields)}.",
                 )
             types[name] = field.field_type
             bound[name] = None if value is None else read_value(name, value, field.field_type)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids, schema_to_pyarrow
 from pyiceberg.schema import Schema, assign_fresh_schema_ids
 
-from jupyter_orch.domain.errors import BadInput
+from jupyter_orch.domain.errors import BadInput, listed
 from jupyter_orch.warehouse import frames
 from jupyter_orch.warehouse.slices import Slice
 
@@ -107,20 +107,18 @@ def check_columns(files: StagedFiles, schema: Schema, table: str, *, evolve: boo
     """
     if files.schema is None:
         return
-    wanted = arrow_schema(schema)
-    given = files.schema
-    differences = [f"no {name}" for name in wanted.names if name not in given.names]
+    wanted = {item.name: item.type for item in arrow_schema(schema)}
+    given = {item.name: item.type for item in files.schema}
+    differences = [f"no {name}" for name in wanted if name not in given]
+    differences += [f"{name} is not in the table" for name in given if name not in wanted]
     differences += [
-        f"{name} is not in the table" for name in given.names if name not in wanted.names
-    ]
-    differences += [
-        f"{item.name} is {given.field(item.name).type} instead of {item.type}"
-        for item in wanted
-        if item.name in given.names and not frames.widens(given.field(item.name).type, item.type)
+        f"{name} is {given[name]} instead of {kind}"
+        for name, kind in wanted.items()
+        if name in given and not frames.widens(given[name], kind)
     ]
     if differences:
         raise BadInput(
-            f"The frame does not have the columns of {table}: {'; '.join(differences)}.",
+            f"The frame does not have the columns of {table}: {listed(differences, mark='; ')}.",
             field="frame",
             hint="Convert the frame, or write to another table."
             if evolve or not _may_evolve(given, wanted)
@@ -128,12 +126,11 @@ def check_columns(files: StagedFiles, schema: Schema, table: str, *, evolve: boo
         )
 
 
-def _may_evolve(given: pa.Schema, wanted: pa.Schema) -> bool:
+def _may_evolve(given: Mapping[str, pa.DataType], wanted: Mapping[str, pa.DataType]) -> bool:
     """Whether new columns are all that is in the way, or wider numbers."""
-    return all(name in given.names for name in wanted.names) and all(
-        frames.widens(given.field(item.name).type, item.type)
-        or frames.promotes(item.type, given.field(item.name).type)
-        for item in wanted
+    return all(
+        name in given and (frames.widens(given[name], kind) or frames.promotes(kind, given[name]))
+        for name, kind in wanted.items()
     )
 
 
@@ -188,8 +185,8 @@ def _common(schemas: Sequence[pa.Schema]) -> pa.Schema:
     for schema in schemas[1:]:
         if set(schema.names) != set(common.names):
             raise BadInput(
-                f"Frames with different columns were written: {', '.join(common.names)}; then "
-                f"{', '.join(schema.names)}.",
+                f"Frames with different columns were written: {listed(common.names)}; then "
+                f"{listed(schema.names)}.",
                 field="frame",
             )
         common = pa.schema(
