@@ -69,3 +69,6 @@ def _tell(client: Client, run: dict[str, Any]) -> None:
             f"  {render.escape(version['table'])} version {version['snapshot_id']}"
             f" ({version['rows']} rows)"
         )
+        for check in version.get("checks", ()):
+            if not check["passed"]:
+                out.print(f"    ⚠ {render.escape(check['name'])}: {render.escape(check['seen'])}")

@@ -38,6 +38,14 @@ def state(name: str, reason: str | None = None) -> str:
     return f"[{colour}]{GLYPHS.get(name, '?')} {name}[/{colour}]{why}"
 
 
+def checks(results: Sequence[Mapping[str, Any]]) -> str:
+    """Whether a version's checks hold: glyph and number, never colour alone."""
+    failed = sum(not item["passed"] for item in results)
+    if failed:
+        return f"[yellow]⚠ {failed} of {len(results)}[/yellow]"
+    return f"[green]✓ {len(results)}[/green]" if results else "-"
+
+
 def moment(text: str | None) -> str:
     """An instant on this machine's clock, with its distance from UTC."""
     if not text:

@@ -45,7 +45,7 @@ def versions(table: str, *, limit: int, cursor: str | None, as_json: bool) -> No
         print_json(page)
         return
     render.grid(
-        ("VERSION", "", "WHEN", "HOW", "ROWS", "TOTAL", "JOB", "RUN"),
+        ("VERSION", "", "WHEN", "HOW", "ROWS", "TOTAL", "CHECKS", "JOB", "RUN"),
         (
             (
                 item["snapshot_id"],
@@ -54,6 +54,7 @@ def versions(table: str, *, limit: int, cursor: str | None, as_json: bool) -> No
                 item["operation"],
                 "-" if item["rows"] is None else item["rows"],
                 "-" if item["total_rows"] is None else item["total_rows"],
+                render.checks(item.get("checks", ())),
                 render.escape(item["job_name"] or "-"),
                 item["run_id"] or "-",
             )

@@ -146,10 +146,13 @@ class Versions(Sequence[TableVersion]):
         return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
 
     def _lines(self) -> list[list[str]]:
-        lines = [["version", "published", "operation", "rows", "total", "job", "run"]]
+        lines = [["version", "published", "operation", "rows", "total", "job", "run", "checks"]]
         for item in self._items:
             values = [getattr(item, name) for name in _SHOWN]
             values[1] = item.committed_at.strftime("%Y-%m-%d %H:%M:%S")
+            failed = sum(not check.passed for check in item.checks)
+            held = f"✓ {len(item.checks)}" if item.checks else ""
+            values.append(f"⚠ {failed} of {len(item.checks)}" if failed else held)
             lines.append(["" if value is None else str(value) for value in values])
             if item.current:
                 lines[-1][0] += " (current)"

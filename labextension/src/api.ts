@@ -99,9 +99,18 @@ function tagOf(pool: T.IPool): Record<string, string> {
   return { 'If-Match': `"${pool.slots ?? 'none'}"` };
 }
 
-/** Ids of snapshots are compared and shown, never computed with. */
-function asText(version: T.ITableVersion): T.ITableVersion {
-  return { ...version, snapshot_id: String(version.snapshot_id) };
+/**
+ * Ids of snapshots are compared and shown, never computed with.
+ * A service of older code says nothing of checks.
+ */
+function asText(
+  version: Omit<T.ITableVersion, 'checks'> & Partial<T.ITableVersion>
+): T.ITableVersion {
+  return {
+    ...version,
+    snapshot_id: String(version.snapshot_id),
+    checks: version.checks ?? []
+  };
 }
 
 /** A text that was cleared is one that was not given. */

@@ -219,6 +219,14 @@ export interface IJobSummary {
   next_due: string | null;
 }
 
+/** One thing that was looked at before a version was published. */
+export interface ICheckResult {
+  name: string;
+  severity: 'error' | 'warn';
+  passed: boolean;
+  seen: string;
+}
+
 export interface ITableVersion {
   table: string;
   /** 64 bits, as text. */
@@ -233,6 +241,7 @@ export interface ITableVersion {
   user: string | null;
   committed_at: string;
   current: boolean;
+  checks: ICheckResult[];
 }
 
 export interface ITableInfo {

@@ -8,6 +8,7 @@ import { browserZone, exact } from '../logic/time';
 import { useTablePreview, useVersions } from '../queries';
 import type { ITableVersion, Json } from '../tokens';
 import { Button, Instant } from './basics';
+import { CheckList, CheckMark } from './Checks';
 import { Fetched, Gone } from './Fetched';
 import { useOrch } from './context';
 import { walk } from './RunsTable';
@@ -142,7 +143,8 @@ function VersionRow(props: {
           <span className="jp-orch-badge jp-orch-badge-on">
             {trans.__('current')}
           </span>
-        )}
+        )}{' '}
+        <CheckMark checks={version.checks} />
       </td>
       <td>{version.operation}</td>
       <td className="jp-orch-number">{version.rows?.toLocaleString('en')}</td>
@@ -221,6 +223,7 @@ function Chosen(props: { version: ITableVersion }) {
           {trans.__('Copy SQL')}
         </Button>
       </div>
+      <CheckList checks={version.checks} />
       <Preview version={version} />
     </section>
   );

@@ -3,6 +3,7 @@ import * as React from 'react';
 import { trans } from '../i18n';
 import type { ITableVersion } from '../tokens';
 import { Button } from './basics';
+import { CheckList, CheckMark } from './Checks';
 import { useOrch } from './context';
 
 /** The tables that a run published; each leads to its page. */
@@ -29,7 +30,16 @@ export function VersionsOfRun(props: { versions: ITableVersion[] }) {
             ]
               .filter(Boolean)
               .join(' · ')}
-          </span>
+          </span>{' '}
+          {version.checks.length > 0 && (
+            <details className="jp-orch-checked">
+              <summary>
+                <CheckMark checks={version.checks} />{' '}
+                {trans._n('%1 check', '%1 checks', version.checks.length)}
+              </summary>
+              <CheckList checks={version.checks} />
+            </details>
+          )}
         </span>
       ))}
     </section>
