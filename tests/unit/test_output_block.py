@@ -175,6 +175,7 @@ class _Worker:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.sent: list[dict[str, Any]] = []
         self.requests: list[OutputRequest] = []
         self.rows = 0
 
@@ -182,6 +183,7 @@ class _Worker:
         return {"staging_folder": str(self.folder)}
 
     def stage(self, message: Any) -> Any:
+        self.sent.append(message["request"])
         request = wire.load(OutputRequest, message["request"])
         self.requests.append(request)
         self.rows = sum(pq.read_metadata(self.folder / name).num_rows for name in request.files)
@@ -220,3 +222,65 @@ def test_a_refusal_of_the_worker_is_raised_in_the_cell(worker: _Worker) -> None:
     with pytest.raises(CheckFailed, match="too few"), orch.output(TABLE) as out:
         out.write(FRAME).check(rows_min=99)
     assert not list(worker.folder.rglob("*.parquet"))
+
+
+def test_checks_of_several_calls_reach_the_worker(worker: _Worker) -> None:
+    """What can be said in one group is; warnings and a second check of a kind are further ones."""
+    with orch.output(TABLE) as out:
+        out.write(FRAME).check(not_null="day", severity="warn").check(rows_min=1)
+        out.check(not_null="delay", sql="SELECT 1 FROM {output} WHERE delay < 0")
+        out.check(rows_min=2, fresh={"day": dt.timedelta(days=2)}, between={"delay": (0, None)})
+        out.check(unique="day", accepted={"delay": {3, 5}}).check(unique=["day", "delay"])
+        out.check(rows_change=[0.5, 2], nulls_change={"delay": np.float64(0.1)}, severity="warn")
+    (request,) = worker.requests
+    first, second, *others = request.checks, *request.more_checks
+    assert sorted([first.rows_min, second.rows_min]) == [1, 2]
+    groups = [first, second, *others]
+    assert [group.severity for group in groups] == ["error", "error", "warn"]
+    assert {group.unique for group in groups} == {("day",), ("day", "delay"), ()}
+    by_one = next(group for group in groups if group.rows_min == 1)
+    assert by_one.not_null == ("delay",)
+    assert by_one.sql == ("SELECT 1 FROM {output} WHERE delay < 0",)
+    by_two = next(group for group in groups if group.rows_min == 2)
+    assert (by_two.fresh, by_two.between) == ({"day": 172800.0}, {"delay": (0, None)})
+    assert (others[0].rows_change, others[0].nulls_change) == ((0.5, 2.0), {"delay": 0.1})
+
+
+def test_a_warning_alone_is_never_taken_for_an_error(worker: _Worker) -> None:
+    """Code that knows no warnings must not see one in the field that it knows."""
+    with orch.output(TABLE) as out:
+        out.write(FRAME).check(rows_min=5, severity="warn")
+    (request,) = worker.requests
+    assert request.checks == Checks()
+    assert request.more_checks == (Checks(rows_min=5, severity="warn"),)
+
+
+def test_code_of_another_version_is_told_only_what_is_used(
+    worker: _Worker,
+) -> None:
+    """A worker of older code refuses fields that it does not know: it gets none without need."""
+    with orch.output(TABLE, slice={"day": dt.date(2013, 1, 1)}) as out:
+        out.write(FRAME).check(rows_min=1, unique=["delay"]).check(not_null="day")
+    with orch.output(TABLE, mode="append", partition_by=["day(ts)"], sort_by="n") as out:
+        out.write(FRAME)
+    first, second = worker.sent
+    assert set(first) == {"table", "mode", "slice", "files", "checks"}
+    assert first["checks"] == {"rows_min": 1, "unique": ["delay"], "not_null": ["day"]}
+    assert set(second) == {"table", "mode", "files", "partition_by", "sort_by"}
+
+
+def test_results_come_back_and_warnings_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Outside a run; the version has them too."""
+    with orch.output(TABLE) as out:
+        out.write(FRAME).check(rows_min=1).check(rows_min=9, severity="warn")
+    assert out.version is not None
+    assert out.version.checks == out.checks
+    assert [(item.name, item.passed) for item in out.checks] == [
+        ("rows_min", True),
+        ("rows_min", False),
+    ]
+    assert "Warning of a check: rows_min: 2 rows came, at least 9" in capsys.readouterr().out
+    assert "⚠ 1 of 2" in repr(orch.table(TABLE).versions())
+    with pytest.raises(CheckFailed, match="at most 1"), orch.output(TABLE) as out:
+        out.write(FRAME).check(rows_max=1).check(rows_min=9, severity="warn")
+    assert "at least 9" in capsys.readouterr().out

@@ -53,6 +53,53 @@ def test_inv6_a_failed_check_fails_the_run(house: House) -> None:
     ]
 
 
+def test_results_of_checks_are_in_the_log_and_with_the_version(house: House) -> None:
+    """A warning lets the run succeed; the notebook shows it, the log and the version keep it."""
+    house.worker()
+    checks = (
+        "    out.check(rows_min=1, sql='SELECT * FROM {output} WHERE n < 0')\n"
+        "    out.check(accepted={'day': ['a']}, severity='warn')\n"
+    )
+    run = house.add(notebook(WRITE + checks, parameters="options = {}"))
+    assert house.wait(run).state is RunState.SUCCEEDED, house.log(run)
+    (version,) = house.store.published(run.id)
+    assert {item.name.split()[0]: item.passed for item in version.checks} == {
+        "rows_min": True,
+        "sql": True,
+        "accepted": False,
+    }
+    assert "1 of 2 rows have another day, such as b" in text_of(house.executed(run))
+    lines = [json.loads(line) for line in house.log(run).splitlines()]
+    (warned,) = [line for line in lines if line["event"] == "check.warned"]
+    assert (warned["level"], warned["check"]) == ("warning", "accepted day")
+
+
+def test_inv6_a_failed_run_lists_every_check_that_failed(house: House) -> None:
+    """Its error has all of them; the log has the warnings as well."""
+    house.worker()
+    checks = "    out.check(rows_min=3, unique='n', not_null='n')\n    out.check(rows_max=1)\n"
+    warning = "    out.check(rows_min=9, severity='warn')\n"
+    run = house.add(notebook(WRITE + checks + warning, parameters="options = {}"))
+    done = house.wait(run)
+    assert done.reason is Reason.CHECK_FAILED
+    assert done.error is not None
+    assert "at least 3 are wanted; 2 rows came, at most 1" in done.error.message
+    events = [json.loads(line)["event"] for line in house.log(run).splitlines()]
+    assert (events.count("check.failed"), events.count("check.warned")) == (2, 1)
+
+
+def test_a_check_that_cannot_be_run_is_one_clear_message(house: House) -> None:
+    """Nothing is published, and nothing is left of it."""
+    house.worker()
+    checks = "    out.check(sql='SELECT nope FROM {output}')\n"
+    run = house.add(notebook(WRITE + checks, parameters="options = {}"))
+    done = house.wait(run)
+    assert done.state is RunState.FAILED
+    assert done.error is not None
+    assert "cannot be run" in done.error.message
+    assert house.store.published(run.id) == ()
+
+
 @pytest.mark.parametrize("committed", [True, False])
 def test_inv5_an_intent_whose_answer_is_lost_is_published_once(
     house: House, monkeypatch: pytest.MonkeyPatch, committed: bool
