@@ -85,8 +85,8 @@ class Outputs:
         staging.check_slice(files, part, schema)
         self._check_keys(request, files, schema)
         spec = _layout(table, request, part, schema, name)
-        if not spec.is_unpartitioned():
-            columns = layout.sources(spec, schema)
+        columns = layout.sources(spec, schema)
+        if set(columns) - set(part.values):  # else all rows lie in one partition
             layout.check_count(files.conformed(schema, columns), spec, schema)
         subject = checks.Subject(
             settings=self._settings,
