@@ -91,8 +91,14 @@ _VALUES: dict[str, Callable[[Settings], Any]] = {
     "execution.output_limit_mb": lambda settings: settings.output_limit_mb,
     "warehouse.catalog": lambda settings: settings.warehouse.catalog,
     "warehouse.schema": lambda settings: settings.warehouse.schema,
-    "warehouse.location": lambda settings: settings.warehouse.location,
+    "warehouse.location": lambda settings: settings.warehouse.location.removeprefix("file://"),
     "warehouse.catalog_uri": lambda settings: settings.warehouse.catalog_uri,
+    "warehouse.catalog_password": lambda settings: settings.warehouse.catalog_password,
+    "warehouse.s3.endpoint": lambda settings: settings.warehouse.s3.endpoint,
+    "warehouse.s3.region": lambda settings: settings.warehouse.s3.region,
+    "warehouse.s3.access_key": lambda settings: settings.warehouse.s3.access_key,
+    "warehouse.s3.secret_key": lambda settings: settings.warehouse.s3.secret_key,
+    "warehouse.s3.path_style": lambda settings: settings.warehouse.s3.path_style,
     "warehouse.memory_limit": lambda settings: settings.warehouse.memory_limit,
     "warehouse.threads": lambda settings: settings.warehouse.threads,
     "warehouse.statement_timeout_seconds": (
@@ -166,7 +172,7 @@ def _warehouse(settings: Settings) -> Finding:
 
     where = (
         without_password(settings.warehouse.trino.url)
-        or f"embedded engine on {settings.warehouse.location}"
+        or f"embedded engine on {settings.warehouse.location.removeprefix('file://')}"
     )
     try:
         ping(settings)

@@ -19,7 +19,7 @@ _MARKERS = ".outputs"
 
 def locate(settings: Settings, run_id: RunId, attempt: int) -> Path:
     """Where the attempt's data files are, whether or not it exists."""
-    return settings.warehouse.location / ".staging" / check_run(run_id) / str(int(attempt))
+    return settings.warehouse.folder / ".staging" / check_run(run_id) / str(int(attempt))
 
 
 def make(settings: Settings, run_id: RunId, attempt: int) -> Path:

@@ -218,7 +218,7 @@ class Outputs:
     def _new_folder(self, identifier: Identifier) -> str:
         """A folder that no table has: a renamed one keeps its own, which its drop removes."""
         schema, table = identifier
-        return f"file://{self._settings.warehouse.location}/{schema}/{table}-{uuid.uuid4().hex}"
+        return f"{self._settings.warehouse.location}/{schema}/{table}-{uuid.uuid4().hex}"
 
     def _change(
         self, table: Table, staged: StagedOutput, provenance: Provenance, write_id: uuid.UUID
