@@ -190,7 +190,7 @@ def running_postgres(
         server.start()
         yield server
     finally:
-        server.stop()
+        server.stop(signal.SIGQUIT)  # what it would still write down goes with the folder
         shutil.rmtree(folder, ignore_errors=True)
 
 

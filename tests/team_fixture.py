@@ -61,7 +61,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     with (
         running_s3(folder / "s3") as s3,
         running_postgres(
-            "listen_addresses='127.0.0.1'", port=free_port(), login=_LOGIN
+            "listen_addresses='127.0.0.1'", "fsync=off", port=free_port(), login=_LOGIN
         ) as postgres,
     ):
         s3.make_bucket("warehouse")

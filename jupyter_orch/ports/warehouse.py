@@ -9,6 +9,7 @@ from jupyter_orch.domain.model import Page
 from jupyter_orch.domain.outputs import (
     OutputRequest,
     Provenance,
+    Selection,
     StagedOutput,
     TableInfo,
     TableVersion,
@@ -52,6 +53,14 @@ class Warehouse(Protocol):
 
     def tables(self, *, cursor: str | None = None, limit: int = 50) -> Page[TableInfo]:
         """Tables by name; only those of the page are looked into."""
+        ...
+
+    def export(self, wanted: Selection, file: Path) -> int:
+        """Writes the rows as an Arrow file; answers how many there are.
+
+        Raises:
+            NotFound: No such table or version.
+        """
         ...
 
     def versions(

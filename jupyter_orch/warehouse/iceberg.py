@@ -17,6 +17,7 @@ from jupyter_orch.domain.model import Page
 from jupyter_orch.domain.outputs import (
     OutputRequest,
     Provenance,
+    Selection,
     StagedOutput,
     TableInfo,
     TableVersion,
@@ -80,7 +81,7 @@ class IcebergWarehouse:
     def discard(self, run_id: RunId, attempt: int) -> None:
         """Drops branches and files of an attempt; safe to repeat."""
         place = attempt_folder.locate(self._settings, run_id, attempt)
-        if attempt_folder.marked(place):
+        if attempt_folder.marked(place) or self._settings.warehouse.in_s3:
             with self._told():
                 self._lake.outputs.discard(run_id, attempt)
         attempt_folder.clear(place)
@@ -89,6 +90,13 @@ class IcebergWarehouse:
         """Tables by name; the cursor is the name of the last one that was given."""
         with self._told():
             return self._lake.tables(cursor=cursor, limit=limit)
+
+    def export(self, wanted: Selection, file: Path) -> int:
+        """Writes the rows as an Arrow file; answers how many there are."""
+        from jupyter_orch.warehouse import reading
+
+        with self._told():
+            return reading.export(reading.scan(self._lake.load(wanted.table), wanted), file)
 
     def versions(
         self, table: str, *, cursor: str | None = None, limit: int = 50

@@ -3,8 +3,8 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -174,11 +174,18 @@ def executors() -> list[psutil.Process]:
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     """A house of its own for each test."""
+    with built_house(tmp_path, {"JUPYTER_ORCH__STATE__DIR": str(tmp_path / "state")}) as built:
+        yield built
+
+
+@contextmanager
+def built_house(tmp_path: Path, environ: Mapping[str, str]) -> Iterator[House]:
+    """A house with these settings; its workers end with it."""
     from jupyter_orch.warehouse.iceberg import IcebergWarehouse
 
     settings = load(
         {
-            "JUPYTER_ORCH__STATE__DIR": str(tmp_path / "state"),
+            **environ,
             "JUPYTER_ORCH__WORKER__LEASE_SECONDS": "6",
             "JUPYTER_ORCH__WAREHOUSE__MEMORY_LIMIT": "500MB",
         },
