@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -27,6 +26,7 @@ class S3Server:
     port: int
     #: Where the buckets are, when it is not inside `folder`.
     place: Path | None = None
+    secret: str = SECRET_KEY
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
@@ -47,7 +47,7 @@ class S3Server:
             *(self.program, "--port", f"127.0.0.1:{self.port}", "--quiet"),
             *("posix", "--sidecar", self.folder / "attributes", self.buckets),
         ]
-        keys = {"ROOT_ACCESS_KEY": ACCESS_KEY, "ROOT_SECRET_KEY": SECRET_KEY}
+        keys = {"ROOT_ACCESS_KEY": ACCESS_KEY, "ROOT_SECRET_KEY": self.secret}
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 list(map(str, command)), env=os.environ | keys, stdout=log, stderr=log
@@ -106,4 +106,3 @@ def running_s3(folder: Path, place: Path | None = None) -> Iterator[S3Server]:
         yield server
     finally:
         server.stop()
-        shutil.rmtree(folder, ignore_errors=True)

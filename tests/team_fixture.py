@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,10 +53,9 @@ class Team:
         return load(self.environ(state) | changed, state / "no-file.toml")
 
 
-@pytest.fixture(scope="session")
-def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    """The servers, for all tests that leave them running."""
-    folder = tmp_path_factory.mktemp("team")
+@contextmanager
+def running_team(folder: Path) -> Iterator[Team]:
+    """New servers, gone afterwards."""
     for name, value in {"catalog": PASSWORD, "access": ACCESS_KEY, "secret": SECRET_KEY}.items():
         (folder / name).write_text(value)
     with (
@@ -69,6 +69,13 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
             f"CREATE ROLE team LOGIN PASSWORD '{PASSWORD}'", "CREATE DATABASE lake OWNER team"
         )
         yield Team(postgres, s3, folder)
+
+
+@pytest.fixture(scope="session")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    """The servers, for all tests that leave them running."""
+    with running_team(tmp_path_factory.mktemp("team")) as servers:
+        yield servers
 
 
 @pytest.fixture(scope="session")

@@ -124,6 +124,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     if not settings.service_url:
         yield _database(settings)
     yield _warehouse(settings)
+    yield from _catalog(settings)
     yield _kernels()
     yield _containment(settings)
     yield from (_private(path) for path in (settings.state_dir, settings.artifacts_dir))
@@ -179,6 +180,29 @@ def _warehouse(settings: Settings) -> Finding:
     except OrchError as error:
         return Finding(name="warehouse", well=False, said=error.message, exit_code=error.exit_code)
     return Finding(name="warehouse", well=True, said=f"answers: {where}")
+
+
+def _catalog(settings: Settings) -> Iterator[Finding]:
+    """What the catalog is able to; tried on a table of its own."""
+    if settings.warehouse.on_this_host and not settings.warehouse.folder.exists():
+        yield Finding(name="catalog", well=True, said="is made by the first start")
+        return
+    from jupyter_orch.warehouse.catalog import open_catalog
+    from jupyter_orch.warehouse.probe import probe
+
+    try:
+        catalog = open_catalog(settings)
+        try:
+            found = probe(catalog, settings.warehouse)
+        finally:
+            catalog.close()
+    except OrchError as error:
+        said = f"{error.message} {error.hint or ''}".strip()
+        yield Finding(name="catalog", well=False, said=said, exit_code=error.exit_code)
+        return
+    for each in found:
+        said = each.problem or "kept"
+        yield Finding(name=f"catalog: {each.name}", well=each.problem is None, said=said)
 
 
 def _kernels() -> Finding:

@@ -27,6 +27,15 @@ class Warehouse(Protocol):
         """Raises `Unavailable` with the reason when queries cannot run."""
         ...
 
+    def check(self) -> None:
+        """Tries, once, whether the catalog keeps what publishing stands on.
+
+        Raises:
+            Refused: It does not, and what it lacks.
+            Unavailable: It does not answer.
+        """
+        ...
+
     def staging_folder(self, run_id: RunId, attempt: int) -> Path:
         """Where an attempt's kernel puts data files; made, private to the user."""
         ...

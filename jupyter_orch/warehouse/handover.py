@@ -6,6 +6,7 @@ So what publishing reads is copied into the bucket, with a marker of every outpu
 removed there, the attempt publishes no more, wherever its own folder is.
 """
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _FOLDER = ".staging"
 _RUN_AND_ATTEMPT = 2
+_PIECE = 4_000_000  # bytes
 
 
 class Handover:
@@ -50,7 +52,7 @@ class Handover:
         """Copies the files that publishing needs: of a new table, and of an upsert."""
         if self.needed and _reads_files(staged):
             for name in staged.files:
-                self._copy(name, self._copy_of(run_id, attempt, name), up=True)
+                self._upload(name, self._copy_of(run_id, attempt, name))
 
     def fetch(self, run_id: RunId, attempt: int, staged: StagedOutput) -> StagedOutput:
         """The output with its files on this host; those without a copy count no more."""
@@ -63,8 +65,7 @@ class Handover:
             if not self._is_there(copy):
                 file.unlink(missing_ok=True)
             elif not file.is_file():
-                private_folder(file.parent)
-                self._copy(str(file), copy, up=False)
+                self._download(copy, file)
         return replace(staged, files=tuple(map(str, files)))
 
     def forget(self, run_id: RunId, attempt: int, staged: StagedOutput) -> None:
@@ -122,15 +123,16 @@ class Handover:
 
         return bool(self._files.get_file_info(path).type == FileType.File)
 
-    def _copy(self, name: str, copy: str, *, up: bool) -> None:
-        from pyarrow.fs import LocalFileSystem, copy_files
+    def _upload(self, name: str, copy: str) -> None:
+        with Path(name).open("rb") as source, self._files.open_output_stream(copy) as sink:
+            shutil.copyfileobj(source, sink, _PIECE)
 
-        here, there = LocalFileSystem(), self._files
-        if up:
-            copy_files(name, copy, here, there)
-        else:
-            copy_files(copy, f"{name}.part", there, here)
-            Path(f"{name}.part").replace(name)
+    def _download(self, copy: str, file: Path) -> None:
+        private_folder(file.parent)
+        part = file.with_name(f"{file.name}.part")
+        with self._files.open_input_stream(copy) as source, part.open("wb") as sink:
+            shutil.copyfileobj(source, sink, _PIECE)
+        part.replace(file)
 
 
 def _inside(name: str) -> Path:

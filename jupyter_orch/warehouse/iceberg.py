@@ -6,12 +6,12 @@ the first table is asked for. A service that only schedules never needs it.
 
 import re
 import threading
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_orch.domain.errors import BadInput, Refused
+from jupyter_orch.domain.errors import BadInput, Refused, Unavailable
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.model import Page
 from jupyter_orch.domain.outputs import (
@@ -24,7 +24,7 @@ from jupyter_orch.domain.outputs import (
 )
 from jupyter_orch.settings import Settings, without_password
 from jupyter_orch.warehouse import attempt_folder
-from jupyter_orch.warehouse.trouble import told
+from jupyter_orch.warehouse.trouble import KEYS, told
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -64,12 +64,22 @@ class IcebergWarehouse:
 
         ping(self._settings)
 
+    def check(self) -> None:
+        """Raises when the catalog does not keep what publishing stands on; it is tried once.
+
+        The one in SQLite is this product's own, and needs no trial.
+        """
+        if not self._settings.warehouse.on_this_host:
+            with self._told():
+                self._lake.check()
+
     def staging_folder(self, run_id: RunId, attempt: int) -> Path:
         """Where the attempt's kernel puts data files; made, private to the user."""
         return attempt_folder.make(self._settings, run_id, attempt)
 
     def stage(self, request: OutputRequest, provenance: Provenance) -> StagedOutput:
         """Checks the rows, and writes them where readers do not look."""
+        self.check()
         with self._told():
             return self._lake.outputs.stage(request, provenance)
 
@@ -146,8 +156,15 @@ class IcebergWarehouse:
         with self._told():
             return self._lake.load(table)
 
-    def _told(self) -> AbstractContextManager[None]:
-        return told(self._settings.warehouse)
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            with told(self._settings.warehouse):
+                yield
+        except Unavailable as error:
+            if error.field == KEYS:  # they may be others by the next time
+                self.close()
+            raise
 
     @property
     def _lake(self) -> "Lake":

@@ -13,7 +13,7 @@ from jupyter_orch.domain.errors import NotFound, OrchError, Refused
 from jupyter_orch.domain.model import Page
 from jupyter_orch.domain.outputs import TableInfo, TableVersion
 from jupyter_orch.settings import Settings
-from jupyter_orch.warehouse import names, preview, publish, snapshots, versions
+from jupyter_orch.warehouse import names, preview, probe, publish, snapshots, versions
 from jupyter_orch.warehouse.catalog import open_catalog
 from jupyter_orch.warehouse.outputs import Outputs
 
@@ -32,6 +32,8 @@ class Lake:
         self._settings = settings
         self._opening = threading.Lock()
         self._catalog_or_none: SqlCatalog | None = None
+        self._checking = threading.Lock()
+        self._checked = False
         self.outputs = Outputs(settings, lambda: self.catalog)
 
     def close(self) -> None:
@@ -52,6 +54,18 @@ class Lake:
             if self._catalog_or_none is None:
                 self._catalog_or_none = open_catalog(self._settings)
             return self._catalog_or_none
+
+    def check(self) -> None:
+        """Tries once whether the catalog keeps what publishing stands on.
+
+        Raises:
+            Refused: It does not, and what it lacks.
+            Unavailable: It does not answer; it is tried again the next time.
+        """
+        with self._checking:
+            if not self._checked:
+                probe.require(self.catalog, self._settings.warehouse)
+                self._checked = True
 
     def tables(self, *, cursor: str | None = None, limit: int = 50) -> Page[TableInfo]:
         """Tables by name; the cursor is the name of the last one that was given."""

@@ -34,6 +34,7 @@ from pyiceberg.table.update.snapshot import _OverwriteFiles, _SnapshotProducer
 from jupyter_orch.domain.outputs import OutputMode
 from jupyter_orch.warehouse.slices import Slice
 from jupyter_orch.warehouse.staging import arrow_schema
+from jupyter_orch.warehouse.storage import whole_or_nothing
 
 WRITE_ID = "orch.write-id"
 TOTAL_ROWS = "orch.total-rows"
@@ -69,12 +70,13 @@ class _Replaced:
 def write(table: Table, pieces: Iterable[pa.Table], write_id: uuid.UUID) -> tuple[DataFile, ...]:
     """Writes rows as data files of the table; nobody sees them yet."""
     counter = itertools.count()
-    return tuple(
-        file
-        for piece in pieces
-        if piece.num_rows
-        for file in _data_files(table, table.metadata, piece, write_id, counter)
-    )
+    with whole_or_nothing(table.io):
+        return tuple(
+            file
+            for piece in pieces
+            if piece.num_rows
+            for file in _data_files(table, table.metadata, piece, write_id, counter)
+        )
 
 
 def written(table: Table, snapshot: Snapshot) -> tuple[DataFile, ...]:

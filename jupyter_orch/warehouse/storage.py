@@ -5,12 +5,14 @@ itself in its properties, such as another endpoint, is not followed: anybody may
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.io import FileIO
-from pyiceberg.io.pyarrow import PyArrowFileIO
+from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 from pyiceberg.typedef import EMPTY_DICT, Properties
 
 from jupyter_orch.settings import WarehouseSettings
@@ -25,6 +27,16 @@ _REQUEST_SECONDS = 30.0
 
 class Files(PyArrowFileIO):
     """One connection pool per process and bucket, where pyiceberg makes one for each table."""
+
+    def __init__(self, properties: Properties = EMPTY_DICT) -> None:
+        super().__init__(properties)
+        #: What was written through this one, in order.
+        self.made: list[str] = []
+
+    def new_output(self, location: str) -> PyArrowFile:
+        """A file to write."""
+        self.made.append(location)
+        return super().new_output(location)
 
     def _initialize_s3_fs(self, netloc: str | None) -> "S3FileSystem":
         del netloc
@@ -70,6 +82,24 @@ def file_properties(warehouse: WarehouseSettings) -> dict[str, str]:
         secret_key = value_of(s3.secret_key, "warehouse.s3.secret_key", "secret key of S3")
         values |= {"s3.access-key-id": access_key, "s3.secret-access-key": secret_key}
     return values
+
+
+@contextmanager
+def whole_or_nothing(io: FileIO) -> Iterator[None]:
+    """Removes what was written inside when it fails; for files that no commit has named yet."""
+    made = io.made if isinstance(io, Files) else []
+    before = len(made)
+    try:
+        yield
+    except BaseException:
+        for path in made[before:]:
+            try:
+                io.delete(path)
+            except FileNotFoundError:
+                continue
+            except OSError:  # then the others cannot be removed either
+                break
+        raise
 
 
 @lru_cache(maxsize=8)

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from jupyter_orch.domain.errors import Unavailable
 from jupyter_orch.settings import WarehouseSettings
 
+#: The setting that is named when keys are refused.
+KEYS = "warehouse.s3.access_key"
 #: What S3 servers say, as pyarrow passes it on, and what it means for people.
 _NO_BUCKET = re.compile("NO_SUCH_BUCKET|NoSuchBucket")
-_KEYS = re.compile(
+_REFUSED = re.compile(
     "ACCESS_DENIED|SIGNATURE_DOES_NOT_MATCH|INVALID_ACCESS_KEY_ID|INVALID_CLIENT_TOKEN_ID"
     "|UNRECOGNIZED_CLIENT|MISSING_AUTHENTICATION_TOKEN|INVALID_SIGNATURE|REQUEST_EXPIRED"
     "|ExpiredToken|TokenRefreshRequired|InvalidToken|AccountProblem|UserNotFound|AllAccessDisabled"
@@ -59,10 +61,10 @@ def _of_s3(said: str, warehouse: WarehouseSettings) -> Unavailable:
             field="warehouse.location",
             hint="Make it, or name another one in warehouse.location.",
         )
-    if _KEYS.search(said):
+    if _REFUSED.search(said):
         return Unavailable(
             f"S3 refuses the keys for the bucket {bucket}: {_short(said)}.",
-            field="warehouse.s3.access_key",
+            field=KEYS,
             hint="Check warehouse.s3.access_key and .secret_key: they may be wrong or expired.",
         )
     if _FULL.search(said):
@@ -89,7 +91,7 @@ def lasting(error: Exception) -> bool:
     """Whether trying again soon cannot help: a person has to change something first."""
     said = str(error)
     return isinstance(error, OSError) and any(
-        pattern.search(said) for pattern in (_NO_BUCKET, _KEYS, _FULL)
+        pattern.search(said) for pattern in (_NO_BUCKET, _REFUSED, _FULL)
     )
 
 

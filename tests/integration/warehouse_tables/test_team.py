@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 from team_fixture import Team
 
-from jupyter_orch.domain.errors import Refused
+from jupyter_orch.domain.errors import Refused, Unavailable
 from jupyter_orch.warehouse import publish
 from jupyter_orch.warehouse.catalog import committing
 
 from .conftest import Lake, days
 
 TABLE = "analytics.flights"
-CATALOG = "JUPYTER_ORCH__WAREHOUSE__CATALOG"
 
 
 @pytest.fixture
