@@ -140,13 +140,11 @@ def _location(reader: Reader, state_dir: Path) -> tuple[str, Path]:
     given = reader.text(key, "")
     if not given.startswith(_S3):
         if "://" in given:
-            raise reader.refuse(
-                key, f"The setting {key} is a folder or s3://bucket/prefix; {given!r} is neither."
-            )
+            raise reader.refuse(key, f"The setting {key} is a folder or s3://bucket/prefix.")
         folder = reader.path(key, usual) if given else usual
         return f"{_FILE}{folder}", folder
     if not _BUCKET.fullmatch(given) or ".." in given:
-        raise reader.refuse(key, f"The setting {key} is {given!r}, and must be s3://bucket/prefix.")
+        raise reader.refuse(key, f"The setting {key} names no bucket: write s3://bucket/prefix.")
     return given.rstrip("/"), usual
 
 

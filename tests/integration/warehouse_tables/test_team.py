@@ -1,11 +1,16 @@
 """What only a team's warehouse has to hold: several hosts, and servers that go away."""
 
+import json
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from team_fixture import Team
+from s3_fixture import SECRET_KEY
+from team_fixture import PASSWORD, Team
 
 from jupyter_orch.domain.errors import Refused, Unavailable
 from jupyter_orch.warehouse import publish
@@ -129,3 +134,28 @@ def test_a_lock_is_shared_by_hosts_and_bounded(hosts: list[Lake], monkeypatch) -
 def _enter(lake: Lake, table: str, seen: list[str]) -> None:
     with committing(lake.settings, table):
         seen.append("second")
+
+
+def test_inv10_doctor_shows_what_a_teams_catalog_is_able_to(team: Team, tmp_path: Path) -> None:
+    """One line per capability, tried for real; references are shown, and no secret is."""
+    settings = {**team.environ(tmp_path / "state"), "LAKE_KEY": SECRET_KEY}
+    settings["JUPYTER_ORCH__WAREHOUSE__S3__SECRET_KEY"] = "env:LAKE_KEY"
+    done = subprocess.run(
+        [sys.executable, "-m", "jupyter_orch.cli", "doctor", "--json"],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    lines = [check for name, check in checks.items() if name.startswith("catalog: ")]
+    assert len(lines) == 7
+    assert all(check["well"] for check in lines)
+    assert checks["catalog: tags"]["said"] == "kept"
+    assert "env:LAKE_KEY" in done.stdout
+    for secret in (PASSWORD, SECRET_KEY):
+        assert secret not in done.stdout + done.stderr
+    place = settings["JUPYTER_ORCH__WAREHOUSE__LOCATION"]
+    assert team.s3.files(place) == []
