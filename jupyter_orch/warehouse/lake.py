@@ -1,6 +1,5 @@
 """The tables of an Iceberg catalog, their versions, and what runs bring."""
 
-import contextlib
 import logging
 import threading
 import uuid
@@ -13,7 +12,7 @@ from jupyter_orch.domain.errors import NotFound, OrchError, Refused
 from jupyter_orch.domain.model import Page
 from jupyter_orch.domain.outputs import TableInfo, TableVersion
 from jupyter_orch.settings import Settings
-from jupyter_orch.warehouse import names, preview, probe, publish, snapshots, versions
+from jupyter_orch.warehouse import names, preview, probe, publish, snapshots, trouble, versions
 from jupyter_orch.warehouse.catalog import open_catalog
 from jupyter_orch.warehouse.outputs import Outputs
 
@@ -140,7 +139,7 @@ class Lake:
         return loaded
 
     def _info(self, name: str) -> TableInfo:
-        with contextlib.suppress(OrchError, OSError, ValueError):
+        try:
             table = self.load(name)
             newest = versions.page(table, cursor=None, limit=1).items
             last = newest[0] if newest else None
@@ -150,5 +149,8 @@ class Lake:
                 total_rows=last.total_rows if last else 0,
                 last_version=last,
             )
+        except (OrchError, OSError, ValueError) as error:
+            if trouble.general(error):  # else each table would wait for it anew
+                raise
         _log.warning("warehouse.table_unreadable", extra={"table": name})
         return TableInfo(name=name, versions=0, total_rows=None, last_version=None)

@@ -95,6 +95,14 @@ def lasting(error: Exception) -> bool:
     )
 
 
+def general(error: Exception) -> bool:
+    """Whether the next table would meet the same."""
+    said = str(error)
+    return isinstance(error, OSError) and any(
+        pattern.search(said) for pattern in (_NO_BUCKET, _REFUSED, _SILENT)
+    )
+
+
 def _short(said: str) -> str:
     """The cause alone: file names of tables are no help here."""
     found = re.search(r"AWS Error (.*)", said)

@@ -191,19 +191,21 @@ def built_house(tmp_path: Path, environ: Mapping[str, str]) -> Iterator[House]:
         },
         tmp_path / "none.toml",
     )
-    settings.state_dir.mkdir()
+    settings.state_dir.mkdir(exist_ok=True)
     folder = tmp_path / "notebooks"
     folder.mkdir()
     store = SqlStore(settings.state_url)
+    warehouse = IcebergWarehouse(settings)
     built = House(
         folder=folder,
         settings=settings,
         store=store,
         artifacts=FolderArtifacts(settings.artifacts_dir),
-        warehouse=IcebergWarehouse(settings),
+        warehouse=warehouse,
     )
     yield built
     for worker in built.workers:
         worker.stop(0)
     store.close()
+    warehouse.close()
     assert not [t for t in threading.enumerate() if t.name.startswith("run-")]

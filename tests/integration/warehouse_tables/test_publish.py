@@ -206,8 +206,9 @@ def test_bad_requests_name_their_field_and_leave_nothing(
     """Nothing is staged, and the message says what was wrong."""
     lake.write(TABLE, days("2013-01-01", 1))
     before = lake.warehouse.load(TABLE).metadata
+    wanted = {"table": TABLE, "data": days("2013-01-01", 1, 2), **request_}
     with pytest.raises(BadInput, match=said) as caught:
-        lake.stage(request_.pop("table", TABLE), days("2013-01-01", 1, 2), **request_)
+        lake.stage(**wanted)
     assert caught.value.field == field
     assert lake.warehouse.load(TABLE).metadata == before
 
