@@ -5,7 +5,6 @@
 Read and validated once; light enough to be imported inside a kernel.
 """
 
-import getpass
 import os
 import re
 import tomllib
@@ -16,36 +15,15 @@ from typing import Any
 
 from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.settings_notify import NotifySettings, read_notify
+from jupyter_orch.settings_warehouse import TrinoSettings as TrinoSettings  # noqa: PLC0414
+from jupyter_orch.settings_warehouse import WarehouseSettings as WarehouseSettings  # noqa: PLC0414
+from jupyter_orch.settings_warehouse import read_warehouse
 
 FILE_NAME = "jupyter_orch.toml"
 _PREFIX = "JUPYTER_ORCH__"
 _PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/]*@")
 _MOST = 2.0**53  # the largest number that is still exact
 _LONGEST_DAYS = 36_500
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrinoSettings:
-    """Where a real Trino is; without a URL the embedded engine serves."""
-
-    url: str = ""
-    user: str = ""
-    #: A reference such as `env:TRINO_PASSWORD` or `file:/run/secrets/trino`; never a password.
-    password: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class WarehouseSettings:
-    """The tables and the engine that reads them."""
-
-    catalog: str
-    schema: str
-    location: Path
-    catalog_uri: str
-    memory_limit: str
-    threads: int
-    statement_timeout_seconds: float
-    trino: TrinoSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +73,6 @@ def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> 
     """
     reader = _Reader(os.environ if environ is None else environ, file or config_file())
     state_dir = reader.path("state.dir", _default_state_dir())
-    location = reader.path("warehouse.location", state_dir / "warehouse")
     settings = Settings(
         state_dir=state_dir,
         state_url=reader.text("state.url", f"sqlite:///{state_dir / 'state.db'}"),
@@ -111,24 +88,7 @@ def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> 
         memory_limit_mb=reader.whole("execution.memory_limit_mb", 0, least=0),
         process_limit=reader.whole("execution.process_limit", 4096, least=0),
         output_limit_mb=reader.number("execution.output_limit_mb", 10.0, least=0.001),
-        warehouse=WarehouseSettings(
-            catalog=reader.text("warehouse.catalog", "lake"),
-            schema=reader.text("warehouse.schema", "default"),
-            location=location,
-            catalog_uri=reader.text(
-                "warehouse.catalog_uri", f"sqlite:///{location / 'catalog.db'}"
-            ),
-            memory_limit=reader.text("warehouse.memory_limit", "2GB"),
-            threads=reader.whole("warehouse.threads", 2, least=1),
-            statement_timeout_seconds=reader.number(
-                "warehouse.statement_timeout_seconds", 300.0, least=0.1
-            ),
-            trino=TrinoSettings(
-                url=reader.text("warehouse.trino.url", ""),
-                user=reader.text("warehouse.trino.user", getpass.getuser()),
-                password=reader.text("warehouse.trino.password", ""),
-            ),
-        ),
+        warehouse=read_warehouse(reader, state_dir),
         notify=read_notify(reader),
         retention_days=reader.number("retention.days", 90.0, least=0, most=_LONGEST_DAYS),
         retention_batch=reader.whole("retention.batch", 500, least=1, most=10_000),
@@ -219,6 +179,16 @@ class _Reader:
         if number != int(number):
             raise self._wrong(key, number, "a whole number")
         return int(number)
+
+    def truth(self, key: str, *, default: bool) -> bool:
+        """True or false, in TOML's own words."""
+        value = self._find(key)
+        if value is None:
+            return default
+        known = {True: True, False: False, "true": True, "false": False}
+        if not isinstance(value, bool | str) or value not in known:
+            raise self._wrong(key, value, "true or false")
+        return known[value]
 
     def one_of(self, key: str, words: tuple[str, ...]) -> str:
         """One of these words; absent: the first."""

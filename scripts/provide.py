@@ -1,4 +1,4 @@
-"""Provides the system's part of the tests: Chromium, Maven, PostgreSQL.
+"""Provides the system's part of the tests: Chromium, Maven, PostgreSQL, an S3 server.
 
 Names what it may not install. Nothing is asked. As root on Debian missing packages come by apt;
 else the tests that need them are skipped, by name.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from install import stop
+from s3_parts import s3_server
 from trino_parts import TRINO_VERSION, Missing, cache_folder, java, server
 
 APT_TIMEOUT_SECONDS = 900
@@ -36,6 +37,7 @@ class Part:
 PARTS = (
     Part(("chromium", "chromium-browser", "google-chrome"), "chromium", "the browser's tests"),
     Part(("mvn",), "maven", "the tests against a real Trino"),
+    Part(("go",), "golang-go", "the tests on S3"),
     Part(("initdb",), "postgresql", "the tests on PostgreSQL", beside="usr/lib/postgresql/*/bin"),
 )
 
@@ -57,6 +59,15 @@ def main() -> None:
                 f"! {part.package} is missing (apt install {part.package}): without {part.without}"
             )
     fetch_trino()
+    build_s3()
+
+
+def build_s3() -> None:
+    """Puts the S3 server into the cache now, so that no test waits for it."""
+    try:
+        s3_server()
+    except Missing as missing:
+        print(f"! Without the tests on S3: {missing}")
 
 
 def fetch_trino() -> None:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Starts, stops and shows a real Trino on the folder and catalog of the embedded engine.
+"""Starts, stops and shows a real Trino on the tables and catalog of the settings.
 
     scripts/trino.py start     then set warehouse.trino.url to the address it prints
     scripts/trino.py status
@@ -27,13 +27,16 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 
 from trino_parts import Missing, java, say, server  # noqa: E402
 
-from jupyter_orch.domain.errors import BadInput  # noqa: E402
+from jupyter_orch.domain.errors import OrchError  # noqa: E402
+from jupyter_orch.kernel.secrets import resolve  # noqa: E402
 from jupyter_orch.settings import WarehouseSettings, load  # noqa: E402
 
 _READY_SECONDS = 300
 _STOP_SECONDS = 30
 _STATE = "state.json"
 _SQLITE = "sqlite:///"
+#: Variables of the server's process that hold passwords begin so.
+_SECRETS = "JUPYTER_ORCH_TRINO_"
 #: The catalog's tables as pyiceberg and Trino both know them. Trino does not make them itself.
 _CATALOG_TABLES = """
 CREATE TABLE IF NOT EXISTS iceberg_tables (
@@ -81,7 +84,7 @@ def main() -> int:
         if chosen.do == "start":
             start(run, settings.warehouse, port=chosen.port, heap=chosen.heap, quick=chosen.quick)
         return show(run, as_json=chosen.json)
-    except (Missing, NotStarted, BadInput) as error:
+    except (Missing, NotStarted, OrchError) as error:
         say(str(error))
         return _MISSING if isinstance(error, Missing) else 1
 
@@ -121,6 +124,7 @@ def start(run: Path, warehouse: WarehouseSettings, *, port: int, heap: str, quic
                 "io.trino.server.TrinoServer",
             ],
             cwd=run,
+            env=os.environ | _secrets(warehouse),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -176,16 +180,8 @@ def state(run: Path) -> dict[str, Any] | None:
 
 
 def _configure(run: Path, warehouse: WarehouseSettings, home: Path, port: int) -> None:
-    if not warehouse.catalog_uri.startswith(_SQLITE):
-        raise NotStarted(
-            "This Trino opens a catalog in SQLite; warehouse.catalog_uri names another."
-        )
-    file = Path(warehouse.catalog_uri.removeprefix(_SQLITE).partition("?")[0])
-    for folder in (warehouse.location, file.parent, run / "data", run / "etc" / "catalog"):
+    for folder in (run / "data", run / "etc" / "catalog"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with closing(sqlite3.connect(file, timeout=30)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.executescript(_CATALOG_TABLES)
     plugins = run / "plugin"
     if plugins.is_symlink():
         plugins.unlink()
@@ -208,16 +204,77 @@ def _configure(run: Path, warehouse: WarehouseSettings, home: Path, port: int) -
             "connector.name": "iceberg",
             "iceberg.catalog.type": "jdbc",
             "iceberg.jdbc-catalog.catalog-name": warehouse.catalog,
-            "iceberg.jdbc-catalog.driver-class": "org.sqlite.JDBC",
-            "iceberg.jdbc-catalog.connection-url": f"jdbc:sqlite:{file}?busy_timeout=30000",
-            "iceberg.jdbc-catalog.default-warehouse-dir": f"file://{warehouse.location}",
+            "iceberg.jdbc-catalog.default-warehouse-dir": warehouse.location,
             "iceberg.jdbc-catalog.schema-version": "V1",
-            # With the root as its location, Trino and pyiceberg mean the same file by one path.
-            "fs.native-local.enabled": "true",
-            "local.location": "/",
+            **_catalog(warehouse),
+            **_files(warehouse),
         },
     )
     _properties(etc / "catalog" / "tpch.properties", {"connector.name": "tpch"})
+
+
+def _catalog(warehouse: WarehouseSettings) -> dict[str, str]:
+    """How Trino opens the catalog, whose tables are made here: Trino does not make them itself."""
+    prefix = "iceberg.jdbc-catalog."
+    if warehouse.in_postgres:
+        from sqlalchemy import make_url
+
+        from jupyter_orch.warehouse.catalog import open_catalog
+
+        open_catalog(load()).close()
+        url = make_url(warehouse.catalog_uri)
+        address = f"{url.host or 'localhost'}:{url.port or 5432}/{url.database}"
+        return {
+            f"{prefix}driver-class": "org.postgresql.Driver",
+            f"{prefix}connection-url": f"jdbc:postgresql://{address}",
+            f"{prefix}connection-user": url.username or "",
+            f"{prefix}connection-password": _secret("CATALOG_PASSWORD"),
+        }
+    file = Path(warehouse.catalog_uri.removeprefix(_SQLITE).partition("?")[0])
+    for folder in (warehouse.folder, file.parent):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with closing(sqlite3.connect(file, timeout=30)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.executescript(_CATALOG_TABLES)
+    return {
+        f"{prefix}driver-class": "org.sqlite.JDBC",
+        f"{prefix}connection-url": f"jdbc:sqlite:{file}?busy_timeout=30000",
+    }
+
+
+def _files(warehouse: WarehouseSettings) -> dict[str, str]:
+    """How Trino reads and writes the tables' files."""
+    if not warehouse.in_s3:
+        # With the root as its location, Trino and pyiceberg mean the same file by one path.
+        return {"fs.native-local.enabled": "true", "local.location": "/"}
+    s3 = warehouse.s3
+    values = {
+        "fs.native-s3.enabled": "true",
+        "s3.region": s3.region,
+        "s3.path-style-access": str(s3.path_style).lower(),
+    }
+    if s3.endpoint:
+        values["s3.endpoint"] = s3.endpoint
+    if s3.access_key:
+        values["s3.aws-access-key"] = _secret("ACCESS_KEY")
+        values["s3.aws-secret-key"] = _secret("SECRET_KEY")
+    return values
+
+
+def _secret(name: str) -> str:
+    """A reference to a variable of the server's process: no password is written to a file."""
+    return f"${{ENV:{_SECRETS}{name}}}"
+
+
+def _secrets(warehouse: WarehouseSettings) -> dict[str, str]:
+    """The values behind those references."""
+    references = {
+        "CATALOG_PASSWORD": warehouse.catalog_password,
+        "ACCESS_KEY": warehouse.s3.access_key,
+        "SECRET_KEY": warehouse.s3.secret_key,
+    }
+    values = {name: resolve(given) if given else "" for name, given in references.items()}
+    return {f"{_SECRETS}{name}": value for name, value in values.items()}
 
 
 def _properties(file: Path, values: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ import pytest
 HERE = Path(__file__).parent
 ALLOWED_SKIPS = HERE / "allowed_skips.txt"
 #: What the product stands on: a run without these proves nothing.
-NEVER_SKIPPED = ("trino", "chromium", "browser", "papermill", "postgresql")
+NEVER_SKIPPED = ("trino", "chromium", "browser", "papermill", "postgresql", "team")
 #: Folders of a person's Jupyter, each replaced by an empty one.
 PRIVATE_FOLDERS = (
     "JUPYTER_CONFIG_DIR",
@@ -27,7 +27,9 @@ STRAY_SECONDS = 5
 STATE = "JUPYTER_ORCH__STATE__DIR"
 
 pytest_plugins = [
-    name for name in ("postgres_fixture", "trino_fixture") if (HERE / f"{name}.py").exists()
+    name
+    for name in ("postgres_fixture", "trino_fixture", "team_fixture")
+    if (HERE / f"{name}.py").exists()
 ]
 
 

@@ -54,6 +54,9 @@ class PostgresServer:
     folder: Path
     #: More settings, each as `name=value`; they win over the usual ones.
     settings: Sequence[str] = ()
+    port: int = _PORT
+    #: Who may log in how, instead of everybody; lines of `pg_hba.conf`.
+    login: str = ""
     _names: Iterator[int] = field(default_factory=itertools.count)
     _pid: int | None = None
 
@@ -64,7 +67,7 @@ class PostgresServer:
 
     def url(self, database: str) -> str:
         """The URL of one of its databases."""
-        return f"postgresql://{self.user}@/{database}?host={self.folder}&port={_PORT}"
+        return f"postgresql://{self.user}@/{database}?host={self.folder}&port={self.port}"
 
     def create(self) -> None:
         """Makes the cluster."""
@@ -74,6 +77,8 @@ class PostgresServer:
         self._run(
             "initdb", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", f"--pgdata={self.data}"
         )
+        if self.login:
+            (self.data / "pg_hba.conf").write_text(self.login)
 
     @property
     def data(self) -> Path:
@@ -82,8 +87,9 @@ class PostgresServer:
 
     def start(self) -> None:
         """Starts it, and waits until it answers."""
+        port = f"port={self.port}"
         socket = f"unix_socket_directories='{self.folder}'"
-        options = [f"-c {setting}" for setting in (*_SETTINGS, socket, *self.settings)]
+        options = [f"-c {setting}" for setting in (*_SETTINGS, port, socket, *self.settings)]
         command = ["start", "--wait", f"--timeout={PATIENCE}", f"--log={self.folder / 'log'}"]
         self._run("pg_ctl", *command, f"--pgdata={self.data}", "-o", " ".join(options))
         self._pid = int((self.data / "postmaster.pid").read_text().split()[0])
@@ -169,20 +175,22 @@ def _alive(pid: int) -> bool:
 
 
 @contextlib.contextmanager
-def running_postgres(*settings: str) -> Iterator[PostgresServer]:
+def running_postgres(
+    *settings: str, port: int = _PORT, login: str = ""
+) -> Iterator[PostgresServer]:
     """A new server, gone afterwards; skips by name where none is installed."""
     found = programs()
     if found is None:
         pytest.skip("postgresql: no server is installed (apt install postgresql)")
     # Short, for the socket; and not among the session's folders, which the server may not enter.
     folder = Path(tempfile.mkdtemp(prefix="orch-pg-"))
-    server = PostgresServer(found, folder, settings)
+    server = PostgresServer(found, folder, settings, port, login)
     try:
         server.create()
         server.start()
         yield server
     finally:
-        server.stop()
+        server.stop(signal.SIGQUIT)  # what it would still write down goes with the folder
         shutil.rmtree(folder, ignore_errors=True)
 
 

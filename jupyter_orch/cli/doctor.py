@@ -91,8 +91,14 @@ _VALUES: dict[str, Callable[[Settings], Any]] = {
     "execution.output_limit_mb": lambda settings: settings.output_limit_mb,
     "warehouse.catalog": lambda settings: settings.warehouse.catalog,
     "warehouse.schema": lambda settings: settings.warehouse.schema,
-    "warehouse.location": lambda settings: settings.warehouse.location,
+    "warehouse.location": lambda settings: settings.warehouse.location.removeprefix("file://"),
     "warehouse.catalog_uri": lambda settings: settings.warehouse.catalog_uri,
+    "warehouse.catalog_password": lambda settings: settings.warehouse.catalog_password,
+    "warehouse.s3.endpoint": lambda settings: settings.warehouse.s3.endpoint,
+    "warehouse.s3.region": lambda settings: settings.warehouse.s3.region,
+    "warehouse.s3.access_key": lambda settings: settings.warehouse.s3.access_key,
+    "warehouse.s3.secret_key": lambda settings: settings.warehouse.s3.secret_key,
+    "warehouse.s3.path_style": lambda settings: settings.warehouse.s3.path_style,
     "warehouse.memory_limit": lambda settings: settings.warehouse.memory_limit,
     "warehouse.threads": lambda settings: settings.warehouse.threads,
     "warehouse.statement_timeout_seconds": (
@@ -118,6 +124,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     if not settings.service_url:
         yield _database(settings)
     yield _warehouse(settings)
+    yield from _catalog(settings)
     yield _kernels()
     yield _containment(settings)
     yield from (_private(path) for path in (settings.state_dir, settings.artifacts_dir))
@@ -166,13 +173,36 @@ def _warehouse(settings: Settings) -> Finding:
 
     where = (
         without_password(settings.warehouse.trino.url)
-        or f"embedded engine on {settings.warehouse.location}"
+        or f"embedded engine on {settings.warehouse.location.removeprefix('file://')}"
     )
     try:
         ping(settings)
     except OrchError as error:
         return Finding(name="warehouse", well=False, said=error.message, exit_code=error.exit_code)
     return Finding(name="warehouse", well=True, said=f"answers: {where}")
+
+
+def _catalog(settings: Settings) -> Iterator[Finding]:
+    """What the catalog is able to; tried on a table of its own."""
+    if settings.warehouse.on_this_host and not settings.warehouse.folder.exists():
+        yield Finding(name="catalog", well=True, said="is made by the first start")
+        return
+    from jupyter_orch.warehouse.catalog import open_catalog
+    from jupyter_orch.warehouse.probe import probe
+
+    try:
+        catalog = open_catalog(settings)
+        try:
+            found = probe(catalog, settings.warehouse)
+        finally:
+            catalog.close()
+    except OrchError as error:
+        said = f"{error.message} {error.hint or ''}".strip()
+        yield Finding(name="catalog", well=False, said=said, exit_code=error.exit_code)
+        return
+    for each in found:
+        said = each.problem or "kept"
+        yield Finding(name=f"catalog: {each.name}", well=each.problem is None, said=said)
 
 
 def _kernels() -> Finding:

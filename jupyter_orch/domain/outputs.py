@@ -156,3 +156,17 @@ class TableInfo:
     versions: int
     total_rows: int | None
     last_version: TableVersion | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Rows of a table that somebody wants to read; at most one of version, run and time."""
+
+    table: str
+    version: int | None = None
+    #: The run that made the version.
+    run: RunId | None = None
+    #: The version that was current then.
+    as_of: datetime | None = None
+    columns: tuple[str, ...] | None = None
+    limit: int | None = None

@@ -26,6 +26,7 @@ from jupyter_orch.execution.outputs import AttemptOutputs, Ending
 from jupyter_orch.execution.pipeline import NotebookResult
 from jupyter_orch.execution.private import channel_path, private_folder
 from jupyter_orch.execution.requests import KernelRequests
+from jupyter_orch.execution.table_requests import TableRequests
 from jupyter_orch.kernel.secrets import resolve
 from jupyter_orch.settings import Settings, load
 
@@ -40,6 +41,7 @@ class Recording:
         self._worker = worker
         self._settings = settings
         self._ledger = recorder.ledger
+        self._warehouse = recorder.warehouse
         self._folder: Path = recorder.artifacts.attempt_folder(run.id, run.attempt)
         self.masker = Masker()
         with contextlib.suppress(OrchError):  # the environment is the user's, with the password
@@ -66,17 +68,18 @@ class Recording:
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Keeps lease and channel while the block runs."""
-        requests = KernelRequests(
-            self._run,
-            outputs=self._outputs,
-            settings=self._settings,
-            mask=self.masker.add,
-            record_query=lambda query: self._ledger.record_query(
-                self._worker, self._run.id, self._run.attempt, query
-            ),
-        )
         heart = threading.Thread(target=self._beat, name="recording-heart", daemon=True)
         with private_folder() as folder:
+            requests = KernelRequests(
+                self._run,
+                outputs=self._outputs,
+                tables=TableRequests(self._warehouse, folder, user=self._run.created_by),
+                settings=self._settings,
+                mask=self.masker.add,
+                record_query=lambda query: self._ledger.record_query(
+                    self._worker, self._run.id, self._run.attempt, query
+                ),
+            )
             channel = ChannelServer(channel_path(folder), requests.handlers())
             self.environment = channel.environment
             heart.start()

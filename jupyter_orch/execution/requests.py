@@ -9,6 +9,7 @@ from jupyter_orch.domain.errors import BadInput, Forbidden
 from jupyter_orch.domain.model import Run
 from jupyter_orch.execution.channel_server import Handler, output_request
 from jupyter_orch.execution.outputs import AttemptOutputs
+from jupyter_orch.execution.table_requests import TableRequests
 from jupyter_orch.kernel.secrets import ENVIRONMENT_PREFIX, resolve
 from jupyter_orch.settings import Settings
 
@@ -24,12 +25,14 @@ class KernelRequests:
         run: Run,
         *,
         outputs: AttemptOutputs,
+        tables: TableRequests,
         settings: Settings,
         mask: Callable[[str], None],
         record_query: Callable[[str], None],
     ) -> None:
         self._run = run
         self._outputs = outputs
+        self._tables = tables
         self._settings = settings
         self._mask = mask
         self._record_query = record_query
@@ -42,6 +45,7 @@ class KernelRequests:
             "query_id": self._query_id,
             "secret": self._secret,
             "stage": self._stage,
+            **self._tables.handlers(),
         }
 
     def _context(self, _message: Mapping[str, Any]) -> Any:

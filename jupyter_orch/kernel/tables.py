@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from jupyter_orch.domain.errors import BadInput, NotFound
+from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.domain.ids import RunId
-from jupyter_orch.domain.outputs import TableVersion
+from jupyter_orch.domain.outputs import Selection, TableVersion
+from jupyter_orch.kernel import by_worker
 from jupyter_orch.settings import load
 
 if TYPE_CHECKING:
@@ -49,25 +50,16 @@ def read(
     """
     if sum(value is not None for value in (version, run, as_of)) > 1:
         raise BadInput("Give one of version, run and as_of.", field="version")
-    warehouse = _open()
-    try:
-        loaded = warehouse.load(table)
-        known = loaded.schema().column_names
-        unknown = [name for name in columns or () if name not in known]
-        if unknown:
-            raise BadInput(
-                f"{table} has no column {unknown[0]!r}.",
-                field="columns",
-                hint=f"The columns are {', '.join(known)}.",
-            )
-        scan = loaded.scan(
-            selected_fields=tuple(columns) if columns is not None else ("*",),
-            snapshot_id=_snapshot(loaded, table, version=version, run=run, as_of=as_of),
-            limit=limit,
-        )
-        found = scan.to_arrow()
-    finally:
-        warehouse.close()
+    wanted = Selection(
+        table=table,
+        version=version,
+        run=RunId(run) if run is not None else None,
+        as_of=_moment(as_of) if as_of is not None else None,
+        columns=tuple(columns) if columns is not None else None,
+        limit=limit,
+    )
+    worker = by_worker.channel(load())
+    found = by_worker.read(worker, wanted) if worker is not None else _read(wanted)
     return found if arrow else _pandas(found)
 
 
@@ -86,6 +78,9 @@ class TableHandle:
 
     def versions(self, limit: int = 50) -> "Versions":
         """The newest versions, newest first."""
+        worker = by_worker.channel(load())
+        if worker is not None:
+            return Versions(by_worker.versions(worker, self.name, limit))
         warehouse = _open()
         try:
             return Versions(_newest(warehouse, self.name, limit))
@@ -103,6 +98,9 @@ class TableHandle:
             NotFound: There is no such version.
             Refused: It is the current one.
         """
+        worker = by_worker.channel(load())
+        if worker is not None:
+            return by_worker.rollback(worker, self.name, version)
         warehouse = _open()
         try:
             return warehouse.rollback(self.name, version, user=getpass.getuser())
@@ -159,6 +157,17 @@ class Versions(Sequence[TableVersion]):
         return lines
 
 
+def _read(wanted: Selection) -> Any:
+    warehouse = _open()
+    try:
+        loaded = warehouse.load(wanted.table)
+        from jupyter_orch.warehouse.reading import scan
+
+        return scan(loaded, wanted).to_arrow()
+    finally:
+        warehouse.close()
+
+
 def _open() -> "IcebergWarehouse":
     from jupyter_orch.warehouse.iceberg import IcebergWarehouse
 
@@ -179,33 +188,6 @@ def _pages(
         cursor = page.next_cursor
         if cursor is None:
             return
-
-
-def _snapshot(
-    loaded: Any,
-    name: str,
-    *,
-    version: int | None,
-    run: str | None,
-    as_of: datetime | str | None,
-) -> int | None:
-    from jupyter_orch.warehouse.versions import snapshot_at, snapshot_of_run
-
-    if version is not None:
-        return snapshot_at(loaded, version, name).snapshot_id
-    if run is not None:
-        found = snapshot_of_run(loaded, RunId(run))
-        if found is None:
-            raise NotFound(f"The run {run} published nothing to {name}.", field="run")
-        return found.snapshot_id
-    if as_of is None:
-        return None
-    moment = _moment(as_of)
-    found = loaded.snapshot_as_of_timestamp(int(moment.timestamp() * 1000))
-    if found is None:
-        raise NotFound(f"{name} had no version yet at {moment.isoformat()}.", field="as_of")
-    snapshot_id: int = found.snapshot_id
-    return snapshot_id
 
 
 def _moment(value: datetime | str) -> datetime:

@@ -9,6 +9,7 @@ from jupyter_orch.domain.model import Page
 from jupyter_orch.domain.outputs import (
     OutputRequest,
     Provenance,
+    Selection,
     StagedOutput,
     TableInfo,
     TableVersion,
@@ -24,6 +25,15 @@ class Warehouse(Protocol):
 
     def ping(self) -> None:
         """Raises `Unavailable` with the reason when queries cannot run."""
+        ...
+
+    def check(self) -> None:
+        """Tries, once, whether the catalog keeps what publishing stands on.
+
+        Raises:
+            Refused: It does not, and what it lacks.
+            Unavailable: It does not answer.
+        """
         ...
 
     def staging_folder(self, run_id: RunId, attempt: int) -> Path:
@@ -52,6 +62,14 @@ class Warehouse(Protocol):
 
     def tables(self, *, cursor: str | None = None, limit: int = 50) -> Page[TableInfo]:
         """Tables by name; only those of the page are looked into."""
+        ...
+
+    def export(self, wanted: Selection, file: Path) -> int:
+        """Writes the rows as an Arrow file; answers how many there are.
+
+        Raises:
+            NotFound: No such table or version.
+        """
         ...
 
     def versions(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jupyter_orch.settings import Settings
+from jupyter_orch.settings_warehouse import BY_WORKER
 
 _NAMES = frozenset(
     {
@@ -63,13 +64,17 @@ def warehouse_variables(settings: Settings) -> dict[str, str]:
     """The warehouse as variables, so that kernel and worker see the same tables.
 
     The password stays a reference: a connection asks the worker, who masks the value from then on.
+    Of a team's catalog and bucket a kernel learns nothing: the worker reads and writes for it.
     """
     warehouse = settings.warehouse
+    place = {
+        "LOCATION": str(warehouse.folder),
+        "CATALOG_URI": warehouse.catalog_uri if warehouse.on_this_host else BY_WORKER,
+    }
     values = {
         "CATALOG": warehouse.catalog,
         "SCHEMA": warehouse.schema,
-        "LOCATION": str(warehouse.location),
-        "CATALOG_URI": warehouse.catalog_uri,
+        **place,
         "MEMORY_LIMIT": warehouse.memory_limit,
         "THREADS": str(warehouse.threads),
         "STATEMENT_TIMEOUT_SECONDS": str(warehouse.statement_timeout_seconds),

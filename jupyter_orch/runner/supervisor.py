@@ -20,6 +20,7 @@ from jupyter_orch.execution.notebook_file import clear_asides
 from jupyter_orch.execution.outputs import AttemptOutputs, Ending
 from jupyter_orch.execution.private import channel_path, private_folder
 from jupyter_orch.execution.requests import KernelRequests
+from jupyter_orch.execution.table_requests import TableRequests
 from jupyter_orch.ports import Artifacts, Ledger, Warehouse
 from jupyter_orch.runner.environment import kernel_environment
 from jupyter_orch.runner.holding import Holding, retry_delay
@@ -162,6 +163,7 @@ class Supervisor:
         requests = KernelRequests(
             run,
             outputs=outputs,
+            tables=TableRequests(self._warehouse, folder, user=run.created_by),
             settings=self._settings,
             mask=self._mask,
             record_query=self._record_query,

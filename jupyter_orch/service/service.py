@@ -1,7 +1,9 @@
 """The use cases put together, and the life of the threads behind them."""
 
 import logging
+import threading
 
+from jupyter_orch.domain.errors import OrchError
 from jupyter_orch.ports import Artifacts, Clock, Courier, Store, Warehouse
 from jupyter_orch.service.backfills import Backfills
 from jupyter_orch.service.jobs import Jobs
@@ -39,6 +41,7 @@ class Service:
         drain_seconds: float,
     ) -> None:
         self._store = store
+        self._warehouse = warehouse
         self._drain_seconds = drain_seconds
         self._timer = timer
         self._worker = worker
@@ -60,9 +63,17 @@ class Service:
         """Starts the parts that this process has a role for."""
         if wrong := self.system.health().clock:
             log.warning("clock.differs said=%s", wrong)
+        threading.Thread(target=self._check_warehouse, name="warehouse-check", daemon=True).start()
         self._worker.start()
         self._timer.start()
         self._chores.start()
+
+    def _check_warehouse(self) -> None:
+        """Says early what would fail every publish."""
+        try:
+            self._warehouse.check()
+        except OrchError as error:
+            log.warning("warehouse.unfit said=%s", error.message)
 
     def close(self) -> None:
         """Stops firing, lets attempts end for a while, and closes the database."""

@@ -15,11 +15,13 @@ from jupyter_orch.settings import Settings
 from jupyter_orch.warehouse.names import Identifier, check_run, is_identifier
 
 _MARKERS = ".outputs"
+#: Schema, table and number.
+_PARTS = 3
 
 
 def locate(settings: Settings, run_id: RunId, attempt: int) -> Path:
     """Where the attempt's data files are, whether or not it exists."""
-    return settings.warehouse.location / ".staging" / check_run(run_id) / str(int(attempt))
+    return settings.warehouse.folder / ".staging" / check_run(run_id) / str(int(attempt))
 
 
 def make(settings: Settings, run_id: RunId, attempt: int) -> Path:
@@ -41,7 +43,7 @@ def mark(place: Path, identifier: Identifier) -> int:
         markers.mkdir(exist_ok=True)
         for sequence in range(1, 1_000_000):
             try:
-                (markers / f"{'.'.join(identifier)}.{sequence}").touch(exist_ok=False)
+                (markers / marker(identifier, sequence)).touch(exist_ok=False)
             except FileExistsError:
                 continue
             return sequence
@@ -52,13 +54,22 @@ def mark(place: Path, identifier: Identifier) -> int:
 
 def marked(place: Path) -> tuple[tuple[Identifier, int], ...]:
     """Every (table, number) that the attempt began to stage."""
-    found = []
-    for marker in sorted((place / _MARKERS).glob("*.*.*")):
-        schema, table, sequence = marker.name.split(".", 2)
-        # A notebook may have put anything here.
-        if is_identifier((schema, table)) and re.fullmatch("[1-9][0-9]{0,6}", sequence):
-            found.append(((schema, table), int(sequence)))
-    return tuple(found)
+    names = (path.name for path in sorted((place / _MARKERS).glob("*.*.*")))
+    return tuple(filter(None, map(marked_by, names)))
+
+
+def marker(identifier: Identifier, sequence: int) -> str:
+    """The name of the file that notes an output."""
+    return f"{'.'.join(identifier)}.{sequence}"
+
+
+def marked_by(name: str) -> tuple[Identifier, int] | None:
+    """What such a file notes; nothing when it is another one: a notebook may put anything there."""
+    parts = name.split(".", 2)
+    if len(parts) != _PARTS or not re.fullmatch("[1-9][0-9]{0,6}", parts[2]):
+        return None
+    identifier = (parts[0], parts[1])
+    return (identifier, int(parts[2])) if is_identifier(identifier) else None
 
 
 def clear(place: Path) -> None:
@@ -72,7 +83,7 @@ def tidy(place: Path, identifier: Identifier, sequence: int, files: Sequence[str
     for path in map(Path, files):
         path.unlink(missing_ok=True)
         _remove_empty(path.parent)
-    (place / _MARKERS / f"{'.'.join(identifier)}.{sequence}").unlink(missing_ok=True)
+    (place / _MARKERS / marker(identifier, sequence)).unlink(missing_ok=True)
     _remove_empty(place / _MARKERS, place, place.parent)
 
 
@@ -80,5 +91,7 @@ def _remove_empty(*folders: Path) -> None:
     for place in folders:
         try:
             place.rmdir()
+        except FileNotFoundError:
+            continue
         except OSError:
             return

@@ -1,7 +1,7 @@
-"""The Iceberg catalog: one SQLite file beside the tables' folder, which Trino opens as it is.
+"""The Iceberg catalog: one SQLite file beside the tables' folder, or a team's in PostgreSQL.
 
-The file holds the tables of Iceberg's JDBC catalog in their V1 schema and runs in WAL mode, so
-that readers never wait for a writer. Any other catalog URI (PostgreSQL) is pyiceberg's business.
+Both hold the tables of Iceberg's JDBC catalog in their V1 schema, which Trino opens as it is. The
+file runs in WAL mode, so that readers never wait for a writer.
 """
 
 import fcntl
@@ -15,9 +15,10 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_orch.domain.errors import Unavailable
+from jupyter_orch.domain.errors import Refused, Unavailable
 from jupyter_orch.frozen import FROZEN_SECONDS, wake_holder, wake_writer
 from jupyter_orch.settings import Settings, WarehouseSettings, private_folder
+from jupyter_orch.settings_warehouse import BY_WORKER
 
 if TYPE_CHECKING:
     from pyiceberg.catalog.sql import SqlCatalog
@@ -31,53 +32,87 @@ def open_catalog(settings: Settings) -> "SqlCatalog":
     """The configured catalog; its tables are made when they are missing.
 
     Raises:
+        BadInput: A password or key cannot be found, or a driver is missing.
+        Refused: This is the kernel of a run, whose worker reads the tables for it.
         Unavailable: The catalog's file or server cannot be opened.
     """
-    import sqlalchemy.event
-    from pyiceberg.catalog.sql import SqlCatalog
     from sqlalchemy.exc import SQLAlchemyError
 
     warehouse = settings.warehouse
+    if warehouse.catalog_uri == BY_WORKER:
+        raise Refused(
+            "The notebook of a run has no access to the catalog of its team.",
+            hint="jupyter_orch.read and output go through the worker; for SQL set "
+            "warehouse.trino.url.",
+        )
     try:
-        _private_folder(warehouse.location)
-        with _locked(_lock_file(warehouse, "catalog")):
-            catalog = SqlCatalog(
-                warehouse.catalog,
-                uri=_prepared_uri(warehouse),
-                warehouse=f"file://{warehouse.location}",
-                schema_version="v1",
-            )
+        if warehouse.in_postgres:
+            return _on_postgres(warehouse)
+        return _on_sqlite(warehouse)
     except (OSError, sqlite3.Error, SQLAlchemyError) as error:
         raise Unavailable(
             f"The warehouse's catalog cannot be opened: {_first_line(error)}.",
             field="warehouse.catalog_uri",
             hint="Check warehouse.location and warehouse.catalog_uri.",
         ) from error
-    if catalog.engine.dialect.name == "sqlite":
-        sqlalchemy.event.listen(catalog.engine, "do_execute", _execute)
+
+
+def _on_postgres(warehouse: WarehouseSettings) -> "SqlCatalog":
+    from jupyter_orch.warehouse import postgres
+    from jupyter_orch.warehouse.storage import file_properties
+
+    postgres.check_driver()
+    with postgres.locked(warehouse, "catalog", wait_seconds=_LOCK_WAIT_SECONDS):
+        return postgres.PostgresCatalog(
+            warehouse, schema_version="v1", **file_properties(warehouse)
+        )
+
+
+def _on_sqlite(warehouse: WarehouseSettings) -> "SqlCatalog":
+    import sqlalchemy.event
+
+    from jupyter_orch.warehouse.storage import FileCatalog, file_properties
+
+    _private_folder(warehouse.folder)
+    with _locked(_lock_file(warehouse, "catalog")):
+        catalog = FileCatalog(
+            warehouse.catalog,
+            uri=_prepared_uri(warehouse),
+            schema_version="v1",
+            **file_properties(warehouse),
+        )
+    sqlalchemy.event.listen(catalog.engine, "do_execute", _execute)
     return catalog
 
 
 @contextmanager
 def committing(settings: Settings, identifier: str) -> Iterator[None]:
-    """Holds the table's lock of this host, so that writers queue instead of colliding.
+    """Holds the table's lock, so that writers queue instead of colliding.
+
+    It is a file of this host beside SQLite, and PostgreSQL's own for the writers of all hosts.
 
     It only saves retries: what makes a commit safe are Iceberg's own requirements. So a holder
-    that does not move for a minute is not waited for any longer; one that is stopped is let go on.
+    that does not move for a minute is not waited for any longer; one that is stopped on this host
+    is let go on.
 
     Args:
         settings: Where the warehouse is.
         identifier: `schema.table`.
     """
-    _private_folder(settings.warehouse.location)
-    with _locked(_lock_file(settings.warehouse, identifier.lower())):
+    warehouse = settings.warehouse
+    if warehouse.in_postgres:
+        from jupyter_orch.warehouse.postgres import locked
+
+        with locked(warehouse, identifier.lower(), wait_seconds=_LOCK_WAIT_SECONDS):
+            yield
+        return
+    _private_folder(warehouse.folder)
+    with _locked(_lock_file(warehouse, identifier.lower())):
         yield
 
 
 def _prepared_uri(warehouse: WarehouseSettings) -> str:
     uri = warehouse.catalog_uri
-    if not uri.startswith(_SQLITE):
-        return uri
     file = Path(uri.removeprefix(_SQLITE).partition("?")[0])
     _private_folder(file.parent)
     # Only a file that is not there: closing another descriptor of a database would drop the locks
@@ -111,7 +146,7 @@ def _private_folder(folder: Path) -> None:
 
 
 def _lock_file(warehouse: WarehouseSettings, name: str) -> Path:
-    folder = warehouse.location / ".locks"
+    folder = warehouse.folder / ".locks"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder / hashlib.sha256(f"{warehouse.catalog}/{name}".encode()).hexdigest()[:32]
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from jupyter_orch.domain.errors import BadInput, Unavailable
+from jupyter_orch.domain.errors import BadInput, Refused, Unavailable
 from jupyter_orch.settings import Settings, TrinoSettings, load, without_password
+from jupyter_orch.settings_warehouse import BY_WORKER
 
 if TYPE_CHECKING:
     import requests
@@ -106,6 +107,12 @@ def _open(
     if warehouse.trino.url:
         arguments |= _remote(warehouse.trino)
     else:
+        if warehouse.catalog_uri == BY_WORKER:
+            raise Refused(
+                "The notebook of a run cannot query its team's tables without a Trino.",
+                field="warehouse.trino.url",
+                hint="Set it, or use jupyter_orch.read, which needs none.",
+            )
         from jupyter_orch.warehouse.protocol import embedded_session
 
         arguments |= {"host": EMBEDDED_HOST, "port": 8080, "http_scheme": "http"}

@@ -209,7 +209,7 @@ def _open_database(warehouse: WarehouseSettings) -> "duckdb.DuckDBPyConnection":
         ("autoinstall_known_extensions", False),
         ("autoload_known_extensions", False),
         ("allow_community_extensions", False),
-        ("allowed_directories", [str(warehouse.location)]),
+        ("allowed_directories", [str(warehouse.folder)]),
         ("enable_external_access", False),
     ):
         connection.execute(f"SET {name} = {_setting(value)}")

@@ -6,22 +6,25 @@ the first table is asked for. A service that only schedules never needs it.
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_orch.domain.errors import BadInput, Refused
+from jupyter_orch.domain.errors import BadInput, Refused, Unavailable
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.model import Page
 from jupyter_orch.domain.outputs import (
     OutputRequest,
     Provenance,
+    Selection,
     StagedOutput,
     TableInfo,
     TableVersion,
 )
 from jupyter_orch.settings import Settings, without_password
 from jupyter_orch.warehouse import attempt_folder
+from jupyter_orch.warehouse.trouble import KEYS, told
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -52,7 +55,7 @@ class IcebergWarehouse:
         return {
             "engine": "trino" if warehouse.trino.url else "embedded",
             "url": without_password(warehouse.trino.url) or None,
-            "location": str(warehouse.location),
+            "location": warehouse.location.removeprefix("file://"),
         }
 
     def ping(self) -> None:
@@ -61,42 +64,66 @@ class IcebergWarehouse:
 
         ping(self._settings)
 
+    def check(self) -> None:
+        """Raises when the catalog does not keep what publishing stands on; it is tried once.
+
+        The one in SQLite is this product's own, and needs no trial.
+        """
+        if not self._settings.warehouse.on_this_host:
+            with self._told():
+                self._lake.check()
+
     def staging_folder(self, run_id: RunId, attempt: int) -> Path:
         """Where the attempt's kernel puts data files; made, private to the user."""
         return attempt_folder.make(self._settings, run_id, attempt)
 
     def stage(self, request: OutputRequest, provenance: Provenance) -> StagedOutput:
         """Checks the rows, and writes them where readers do not look."""
-        return self._lake.outputs.stage(request, provenance)
+        self.check()
+        with self._told():
+            return self._lake.outputs.stage(request, provenance)
 
     def publish(self, staged: StagedOutput, provenance: Provenance) -> TableVersion:
         """Makes it visible in one commit with the run's tag; safe to repeat."""
-        return self._lake.outputs.publish(staged, provenance)
+        with self._told():
+            return self._lake.outputs.publish(staged, provenance)
 
     def discard(self, run_id: RunId, attempt: int) -> None:
         """Drops branches and files of an attempt; safe to repeat."""
         place = attempt_folder.locate(self._settings, run_id, attempt)
-        if attempt_folder.marked(place):
-            self._lake.outputs.discard(run_id, attempt)
+        if attempt_folder.marked(place) or self._settings.warehouse.in_s3:
+            with self._told():
+                self._lake.outputs.discard(run_id, attempt)
         attempt_folder.clear(place)
 
     def tables(self, *, cursor: str | None = None, limit: int = 50) -> Page[TableInfo]:
         """Tables by name; the cursor is the name of the last one that was given."""
-        return self._lake.tables(cursor=cursor, limit=limit)
+        with self._told():
+            return self._lake.tables(cursor=cursor, limit=limit)
+
+    def export(self, wanted: Selection, file: Path) -> int:
+        """Writes the rows as an Arrow file; answers how many there are."""
+        from jupyter_orch.warehouse import reading
+
+        with self._told():
+            return reading.export(reading.scan(self._lake.load(wanted.table), wanted), file)
 
     def versions(
         self, table: str, *, cursor: str | None = None, limit: int = 50
     ) -> Page[TableVersion]:
         """Versions that `main` reached, newest first."""
-        return self._lake.versions(table, cursor=cursor, limit=limit)
+        with self._told():
+            return self._lake.versions(table, cursor=cursor, limit=limit)
 
     def preview(self, table: str, *, version: int | None, limit: int = 20) -> Mapping[str, Any]:
         """The first rows of a version, as JSON values."""
-        return self._lake.preview(table, version=version, limit=limit)
+        with self._told():
+            return self._lake.preview(table, version=version, limit=limit)
 
     def rollback(self, table: str, version: int, *, user: str) -> TableVersion:
         """Makes an old version current again, as a new version; history is kept."""
-        return self._lake.rollback(table, version, user=user)
+        with self._told():
+            return self._lake.rollback(table, version, user=user)
 
     def cancel_query(self, query_id: str) -> None:
         """Stops a query of a real Trino; the embedded engine ends with its kernel."""
@@ -126,7 +153,18 @@ class IcebergWarehouse:
         Raises:
             NotFound: There is none (field `table`).
         """
-        return self._lake.load(table)
+        with self._told():
+            return self._lake.load(table)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            with told(self._settings.warehouse):
+                yield
+        except Unavailable as error:
+            if error.field == KEYS:  # they may be others by the next time
+                self.close()
+            raise
 
     @property
     def _lake(self) -> "Lake":

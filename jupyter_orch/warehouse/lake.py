@@ -1,6 +1,5 @@
 """The tables of an Iceberg catalog, their versions, and what runs bring."""
 
-import contextlib
 import logging
 import threading
 import uuid
@@ -13,7 +12,7 @@ from jupyter_orch.domain.errors import NotFound, OrchError, Refused
 from jupyter_orch.domain.model import Page
 from jupyter_orch.domain.outputs import TableInfo, TableVersion
 from jupyter_orch.settings import Settings
-from jupyter_orch.warehouse import names, preview, publish, snapshots, versions
+from jupyter_orch.warehouse import names, preview, probe, publish, snapshots, trouble, versions
 from jupyter_orch.warehouse.catalog import open_catalog
 from jupyter_orch.warehouse.outputs import Outputs
 
@@ -32,6 +31,8 @@ class Lake:
         self._settings = settings
         self._opening = threading.Lock()
         self._catalog_or_none: SqlCatalog | None = None
+        self._checking = threading.Lock()
+        self._checked = False
         self.outputs = Outputs(settings, lambda: self.catalog)
 
     def close(self) -> None:
@@ -52,6 +53,18 @@ class Lake:
             if self._catalog_or_none is None:
                 self._catalog_or_none = open_catalog(self._settings)
             return self._catalog_or_none
+
+    def check(self) -> None:
+        """Tries once whether the catalog keeps what publishing stands on.
+
+        Raises:
+            Refused: It does not, and what it lacks.
+            Unavailable: It does not answer; it is tried again the next time.
+        """
+        with self._checking:
+            if not self._checked:
+                probe.require(self.catalog, self._settings.warehouse)
+                self._checked = True
 
     def tables(self, *, cursor: str | None = None, limit: int = 50) -> Page[TableInfo]:
         """Tables by name; the cursor is the name of the last one that was given."""
@@ -126,7 +139,7 @@ class Lake:
         return loaded
 
     def _info(self, name: str) -> TableInfo:
-        with contextlib.suppress(OrchError, OSError, ValueError):
+        try:
             table = self.load(name)
             newest = versions.page(table, cursor=None, limit=1).items
             last = newest[0] if newest else None
@@ -136,5 +149,8 @@ class Lake:
                 total_rows=last.total_rows if last else 0,
                 last_version=last,
             )
+        except (OrchError, OSError, ValueError) as error:
+            if trouble.general(error):  # else each table would wait for it anew
+                raise
         _log.warning("warehouse.table_unreadable", extra={"table": name})
         return TableInfo(name=name, versions=0, total_rows=None, last_version=None)

@@ -64,6 +64,11 @@ def tag(run_id: RunId, sequence: int) -> str:
     return f"run-{check_run(run_id)}" + (f".{sequence}" if sequence > 1 else "")
 
 
+def is_remote(path: str) -> bool:
+    """Whether a file lies in a bucket."""
+    return path.startswith(("s3://", "s3a://", "s3n://"))
+
+
 def _shown(name: object) -> str:
     text = repr(name)
     return text if len(text) <= 100 else text[:97] + "…'"  # noqa: PLR2004

@@ -42,6 +42,7 @@ from jupyter_orch.warehouse import (
     staging,
     versions,
 )
+from jupyter_orch.warehouse.handover import Handover
 from jupyter_orch.warehouse.names import Identifier
 from jupyter_orch.warehouse.slices import Slice
 
@@ -62,6 +63,7 @@ class Outputs:
     def __init__(self, settings: Settings, catalog: Callable[[], SqlCatalog]) -> None:
         self._settings = settings
         self._open = catalog
+        self._handover = Handover(settings, catalog)
 
     @property
     def _catalog(self) -> SqlCatalog:
@@ -101,6 +103,8 @@ class Outputs:
         results = checks.run((request.checks, *request.more_checks), subject)
 
         sequence = attempt_folder.mark(place, identifier)
+        who = (provenance.run_id, provenance.attempt)
+        self._handover.mark(*who, identifier, sequence)
         staged = StagedOutput(
             table=name,
             mode=request.mode,
@@ -116,28 +120,34 @@ class Outputs:
             partition_by=request.partition_by,
             sort_by=request.sort_by,
         )
-        if table is None:
-            return staged
-        if evolved is None:
-            return self._stage_on_branch(table, staged, provenance)
-        return self._fence(table, replace(staged, evolve=request.evolve), provenance)
+        if table is not None and evolved is None:
+            staged = self._stage_on_branch(table, staged, provenance)
+        elif table is not None:
+            staged = self._fence(table, replace(staged, evolve=request.evolve), provenance)
+        self._handover.keep(*who, staged)
+        return staged
 
     def publish(self, staged: StagedOutput, provenance: Provenance) -> TableVersion:
         """Makes it visible in one commit with the run's tag; safe to repeat."""
         identifier = names.identify(staged.table, self._settings.warehouse)
+        who = (provenance.run_id, provenance.attempt)
+        staged = self._handover.fetch(*who, staged)
         version = publish.settled(
             self._settings, identifier, lambda: self._publish(identifier, staged, provenance)
         )
         place = attempt_folder.locate(self._settings, provenance.run_id, provenance.attempt)
         attempt_folder.tidy(place, identifier, staged.sequence, staged.files)
+        self._handover.forget(*who, staged)
         return version
 
     def discard(self, run_id: RunId, attempt: int) -> None:
         """Drops the branches of an attempt; safe to repeat."""
         place = attempt_folder.locate(self._settings, run_id, attempt)
-        for identifier, sequence in attempt_folder.marked(place):
+        marked = {*attempt_folder.marked(place), *self._handover.marked(run_id, attempt)}
+        for identifier, sequence in sorted(marked):
             branch = names.branch(run_id, attempt, sequence)
             publish.settled(self._settings, identifier, partial(self._drop, identifier, branch))
+        self._handover.drop(run_id, attempt)
 
     def _stage_on_branch(
         self, table: Table, staged: StagedOutput, provenance: Provenance
@@ -291,7 +301,7 @@ class Outputs:
     def _new_folder(self, identifier: Identifier) -> str:
         """A folder that no table has: a renamed one keeps its own, which its drop removes."""
         schema, table = identifier
-        return f"file://{self._settings.warehouse.location}/{schema}/{table}-{uuid.uuid4().hex}"
+        return f"{self._settings.warehouse.location}/{schema}/{table}-{uuid.uuid4().hex}"
 
     def _change(self, table: Table, staged: StagedOutput, write_id: uuid.UUID) -> snapshots.Change:
         schema = table.schema()

@@ -36,6 +36,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jupyter_orch.domain.errors import OrchError, Refused, Unavailable
 from jupyter_orch.settings import Settings
+from jupyter_orch.warehouse import trouble
 from jupyter_orch.warehouse.catalog import committing
 from jupyter_orch.warehouse.names import Identifier
 
@@ -78,40 +79,29 @@ def settled(settings: Settings, identifier: Identifier, attempt: Callable[[], T]
             except (*_WORTH_ANOTHER_TRY, ValueError) as error:
                 if isinstance(error, ValueError) and _OVERTAKEN not in str(error):
                     raise
+                if trouble.lasting(error):
+                    raise _gave_up(settings, name, error) from error
                 _log.warning(
                     "warehouse.commit_retried",
                     extra={"table": name, "tried": tried, "error": str(error)},
                 )
                 if tried == TRIES:
-                    raise _gave_up(name, error) from error
+                    raise _gave_up(settings, name, error) from error
                 time.sleep(random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2**tried)))  # noqa: S311
     raise AssertionError
 
 
 def load(catalog: Catalog, identifier: Identifier) -> Table | None:
-    """The table as it stands now, or None when there is none.
-
-    Raises:
-        Unavailable: The catalog does not answer.
-    """
+    """The table as it stands now, or None when there is none."""
     try:
         return catalog.load_table(identifier)
     except NoSuchTableError:
         return None
-    except SQLAlchemyError as error:
-        raise _gave_up(".".join(identifier), error) from error
 
 
 def list_tables(catalog: Catalog) -> list[Identifier]:
-    """Every table, by name.
-
-    Raises:
-        Unavailable: The catalog does not answer.
-    """
-    try:
-        found = [name for space in catalog.list_namespaces() for name in catalog.list_tables(space)]
-    except SQLAlchemyError as error:
-        raise _gave_up("The list", error) from error
+    """Every table, by name."""
+    found = [name for space in catalog.list_namespaces() for name in catalog.list_tables(space)]
     return sorted((schema, table) for schema, table in found)
 
 
@@ -203,14 +193,11 @@ def remove_files(table: Table, snapshot: Snapshot) -> None:
             _log.warning("warehouse.file_left", extra={"path": path})
 
 
-def _gave_up(name: str, error: Exception) -> OrchError:
+def _gave_up(settings: Settings, name: str, error: Exception) -> OrchError:
     if isinstance(error, OrchError):
         return error
     if isinstance(error, SQLAlchemyError | OSError):
-        return Unavailable(
-            f"The warehouse does not answer: {_line(error)}.",
-            hint="Check warehouse.location and warehouse.catalog_uri.",
-        )
+        return trouble.unavailable(error, settings.warehouse)
     return Refused(
         f"{name} could not be changed: {_line(error)}.",
         field="table",

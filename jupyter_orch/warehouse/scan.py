@@ -6,17 +6,19 @@ statement reads one state of it.
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from jupyter_orch.warehouse.names import Identifier
+from jupyter_orch.warehouse.names import Identifier, is_remote
 from jupyter_orch.warehouse.translate.errors import SqlError
 
 if TYPE_CHECKING:
     import duckdb
     from pyiceberg.catalog import Catalog
+    from pyiceberg.io.pyarrow import PyArrowFileIO
     from pyiceberg.schema import Schema
-    from pyiceberg.table import FileScanTask, Table
+    from pyiceberg.table import DataScan, FileScanTask, Table
     from pyiceberg.types import IcebergType
 
 _DUCK_TYPES = {
@@ -82,10 +84,30 @@ class Snapshots:
             return _nothing(schema)
         if any(task.delete_files for task in tasks):
             return self.register(scan.to_arrow())
+        if any(is_remote(task.file.file_path) for task in tasks):
+            return self._read_remote(table, scan, tasks)
         if len(table.metadata.schemas) == 1:
             return _read(tasks, [(f.name, f.name, f.field_type) for f in schema.fields])
         evolved = _evolved(table, schema, tasks)
         return evolved or self.register(scan.to_arrow())
+
+    def _read_remote(self, table: "Table", scan: "DataScan", tasks: "list[FileScanTask]") -> str:
+        """Files in a bucket by Arrow's reader, which takes DuckDB's filters and columns."""
+        import pyarrow.dataset as ds
+
+        if len(table.metadata.schemas) > 1 or not all(
+            is_remote(task.file.file_path) for task in tasks
+        ):
+            return self.register(scan.to_arrow())
+        io = cast("PyArrowFileIO", table.io)
+        paths, systems = [], set()
+        for task in tasks:
+            kind, bucket, path = io.parse_location(task.file.file_path)
+            systems.add((kind, bucket))
+            paths.append(path)
+        data = ds.dataset(paths, filesystem=io.fs_by_scheme(*min(systems)), format="parquet")
+        columns = [(f.name, f.name, f.field_type) for f in scan.projection().fields]
+        return f"SELECT {_chosen(columns)} FROM ({self.register(data)})"  # noqa: S608 - quoted
 
     def register(self, data: Any) -> str:
         """A DuckDB query over an Arrow table."""
@@ -164,14 +186,18 @@ def _read(tasks: "list[FileScanTask]", columns: "list[tuple[str | None, str, Ice
 
     No field-id map is given to the reader: it would hide the files' statistics from the planner.
     """
+    files = ", ".join(literal(_path(task)) for task in tasks)
+    return f"SELECT {_chosen(columns)} FROM read_parquet([{files}], {_AS_WRITTEN})"  # noqa: S608 - all quoted
+
+
+def _chosen(columns: "Sequence[tuple[str | None, str, IcebergType]]") -> str:
     chosen = []
     for inside, name, kind in columns:
         source = quote(inside) if inside is not None else "NULL"
         simple = kind.is_primitive or inside is None
         value = f"CAST({source} AS {duck_type(kind)})" if simple else source
         chosen.append(f"{value} AS {quote(name)}")
-    files = ", ".join(literal(_path(task)) for task in tasks)
-    return f"SELECT {', '.join(chosen)} FROM read_parquet([{files}], {_AS_WRITTEN})"  # noqa: S608 - all quoted
+    return ", ".join(chosen)
 
 
 def _path(task: "FileScanTask") -> str:

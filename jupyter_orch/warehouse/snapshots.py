@@ -36,6 +36,7 @@ from jupyter_orch.domain.outputs import OutputMode
 from jupyter_orch.warehouse import layout
 from jupyter_orch.warehouse.slices import Slice
 from jupyter_orch.warehouse.staging import arrow_schema
+from jupyter_orch.warehouse.storage import whole_or_nothing
 
 WRITE_ID = "orch.write-id"
 TOTAL_ROWS = "orch.total-rows"
@@ -80,18 +81,19 @@ def write(
     """
     counter = itertools.count()
     wanted = table.sort_order() if sorted_by is None else sorted_by
-    return tuple(
-        file
-        for piece in pieces
-        if piece.num_rows
-        for file in _data_files(
-            table,
-            table.metadata,
-            layout.sort(piece, wanted, table.schema()),
-            write_id,
-            counter,
+    with whole_or_nothing(table.io):
+        return tuple(
+            file
+            for piece in pieces
+            if piece.num_rows
+            for file in _data_files(
+                table,
+                table.metadata,
+                layout.sort(piece, wanted, table.schema()),
+                write_id,
+                counter,
+            )
         )
-    )
 
 
 def written(table: Table, snapshot: Snapshot) -> tuple[DataFile, ...]:

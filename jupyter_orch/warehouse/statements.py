@@ -151,7 +151,7 @@ def _create(
     from pyiceberg.io.pyarrow import schema_to_pyarrow
 
     location = statement.engine.settings.warehouse.location
-    folder = f"file://{location}/{identifier[0]}/{identifier[1]}-{uuid4().hex}"
+    folder = f"{location}/{identifier[0]}/{identifier[1]}-{uuid4().hex}"
     spec, properties = _properties(tree, schema)
     try:
         with statement.engine.catalog.create_table_transaction(

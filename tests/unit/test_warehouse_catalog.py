@@ -27,7 +27,7 @@ def settings(tmp_path):
 def test_catalog_is_private_and_in_wal_mode(settings):
     """Nobody else may read the file or the folder; readers do not wait for writers."""
     open_catalog(settings).engine.dispose()
-    folder = settings.warehouse.location
+    folder = settings.warehouse.folder
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / "catalog.db").stat().st_mode) == 0o600
     with closing(sqlite3.connect(folder / "catalog.db")) as connection:
@@ -40,7 +40,7 @@ def test_catalog_has_the_schema_that_trino_expects(settings):
     catalog.create_namespace("nyc")
     catalog.create_table("nyc.t", pa.schema([("id", pa.int64())]))
     catalog.engine.dispose()
-    with closing(sqlite3.connect(settings.warehouse.location / "catalog.db")) as connection:
+    with closing(sqlite3.connect(settings.warehouse.folder / "catalog.db")) as connection:
         rows = connection.execute(
             "SELECT catalog_name, table_namespace, table_name, iceberg_type FROM iceberg_tables"
         ).fetchall()

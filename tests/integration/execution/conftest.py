@@ -3,8 +3,8 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -174,29 +174,38 @@ def executors() -> list[psutil.Process]:
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     """A house of its own for each test."""
+    with built_house(tmp_path, {"JUPYTER_ORCH__STATE__DIR": str(tmp_path / "state")}) as built:
+        yield built
+
+
+@contextmanager
+def built_house(tmp_path: Path, environ: Mapping[str, str]) -> Iterator[House]:
+    """A house with these settings; its workers end with it."""
     from jupyter_orch.warehouse.iceberg import IcebergWarehouse
 
     settings = load(
         {
-            "JUPYTER_ORCH__STATE__DIR": str(tmp_path / "state"),
+            **environ,
             "JUPYTER_ORCH__WORKER__LEASE_SECONDS": "6",
             "JUPYTER_ORCH__WAREHOUSE__MEMORY_LIMIT": "500MB",
         },
         tmp_path / "none.toml",
     )
-    settings.state_dir.mkdir()
+    settings.state_dir.mkdir(exist_ok=True)
     folder = tmp_path / "notebooks"
     folder.mkdir()
     store = SqlStore(settings.state_url)
+    warehouse = IcebergWarehouse(settings)
     built = House(
         folder=folder,
         settings=settings,
         store=store,
         artifacts=FolderArtifacts(settings.artifacts_dir),
-        warehouse=IcebergWarehouse(settings),
+        warehouse=warehouse,
     )
     yield built
     for worker in built.workers:
         worker.stop(0)
     store.close()
+    warehouse.close()
     assert not [t for t in threading.enumerate() if t.name.startswith("run-")]

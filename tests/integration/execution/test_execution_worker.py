@@ -201,7 +201,7 @@ def test_kernels_are_strangers(house: House, monkeypatch: pytest.MonkeyPatch) ->
         seen
     )
     assert seen["LC_ALL"] == "C.UTF-8"
-    assert seen["JUPYTER_ORCH__WAREHOUSE__LOCATION"] == str(house.settings.warehouse.location)
+    assert seen["JUPYTER_ORCH__WAREHOUSE__LOCATION"] == str(house.settings.warehouse.folder)
     assert not Path(seen["TMPDIR"]).exists()  # the attempt's own, removed with it
 
 

@@ -257,7 +257,7 @@ def test_inv4_a_kernel_frozen_in_a_commit_keeps_nobody_waiting(
         wait_for(mark.exists)
         kernel = kernel_of(service)
         table = _lock_file(settings.warehouse, "default.shared")
-        catalog = shared_memory(settings.warehouse.location / "catalog.db")
+        catalog = shared_memory(settings.warehouse.folder / "catalog.db")
 
         def holds_table() -> bool:
             return holds(kernel.pid, table, "FLOCK", 0)

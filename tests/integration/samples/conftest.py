@@ -86,7 +86,11 @@ def table() -> Callable[[str], pa.Table]:
     """Reads a table as it lies in its files: rows, types, NULLs and order."""
 
     def rows(name: str) -> pa.Table:
-        loaded = open_catalog(settings.load()).load_table(name)
-        return loaded.scan().to_arrow().replace_schema_metadata(None)
+        catalog = open_catalog(settings.load())
+        try:
+            loaded = catalog.load_table(name)
+            return loaded.scan().to_arrow().replace_schema_metadata(None)
+        finally:
+            catalog.close()
 
     return rows

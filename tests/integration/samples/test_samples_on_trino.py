@@ -2,14 +2,21 @@
 
 import os
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import nbformat
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 import jupyter_orch
+from jupyter_orch.domain.states import RunState
+from tests.integration.execution.conftest import built_house
+
+from .conftest import NOTEBOOKS
 
 pytestmark = [pytest.mark.trino, pytest.mark.timeout(1800)]
 
@@ -91,3 +98,39 @@ def test_inv12_sql_gives_the_same_values_on_both_engines(
     assert [[type(cell) for cell in row] for row in on_trino] == [
         [type(cell) for cell in row] for row in embedded
     ]
+
+
+def test_inv12_a_run_of_a_team_gives_the_table_of_the_embedded_engine(
+    *,
+    team_trino: Any,
+    flights: ModuleType,
+    run_sample: Callable[..., str],
+    table: Callable[[str], pa.Table],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """A worker, Trino, PostgreSQL and S3 instead of one process and a folder: the same rows."""
+    day = pc.field("day") == date.fromisoformat(LATE["day"])
+    name = "analytics.flight_delays"
+    run_sample("flight_delays", **LATE)
+    embedded = table(name).filter(day)
+    own = {**team_trino.environ, "JUPYTER_ORCH__STATE__DIR": str(tmp_path / "state")}
+    for variable, value in own.items():
+        monkeypatch.setenv(variable, value)
+    for source in flights.sources():
+        flights.load(source, lambda rows: None)
+    with built_house(tmp_path, own) as house:
+        house.worker()
+        sample = NOTEBOOKS / "flight_delays.ipynb"
+        run = house.add(
+            nbformat.read(sample, as_version=4), parameters=dict(LATE), notebook=str(sample)
+        )
+        assert house.wait(run).state is RunState.SUCCEEDED, house.log(run)
+    by_team = table(name)
+    assert by_team.schema == embedded.schema
+    assert by_team.to_pylist() == embedded.to_pylist()
+    with jupyter_orch.connect() as connection:
+        cursor = connection.cursor()
+        cursor.execute(f"SELECT count(*) FROM {name} FOR VERSION AS OF 'run-{run.id}'")
+        assert cursor.fetchall() == [[embedded.num_rows]]
+    assert embedded.num_rows > 1

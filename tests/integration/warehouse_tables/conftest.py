@@ -8,6 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from team_fixture import Team
+from trino_fixture import TrinoServer
 
 from jupyter_orch.domain.ids import RunId, new_id
 from jupyter_orch.domain.outputs import OutputRequest, Provenance, StagedOutput, TableVersion
@@ -73,10 +75,24 @@ def days(day: str, *numbers: int) -> pa.Table:
     )
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """Settings whose state is this test's own."""
+@pytest.fixture(params=["folder", "team"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings whose state is this test's own, in both worlds.
+
+    A folder with a catalog in SQLite, and a bucket in S3 with a catalog in PostgreSQL.
+    """
+    if request.param == "team":
+        team: Team = request.getfixturevalue("team")
+        return team.settings(tmp_path / "state")
     return load({"JUPYTER_ORCH__STATE__DIR": str(tmp_path / "state")}, tmp_path / "none.toml")
+
+
+@pytest.fixture(params=["folder", "team"])
+def trino_server(request: pytest.FixtureRequest) -> TrinoServer:
+    """A Trino in each of these worlds."""
+    name = {"folder": "trino_on_folder", "team": "team_trino"}[request.param]
+    found: TrinoServer = request.getfixturevalue(name)
+    return found
 
 
 @pytest.fixture

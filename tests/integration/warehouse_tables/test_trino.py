@@ -11,13 +11,13 @@ import pyarrow as pa
 import pytest
 from store_kit import run_of
 from trino.exceptions import TrinoQueryError
+from trino_fixture import TrinoServer
 
 from jupyter_orch.domain.errors import Unavailable
 from jupyter_orch.service.sweep import Sweep
 from jupyter_orch.settings import Settings, load
 from jupyter_orch.store.memory import MemoryStore
 from jupyter_orch.warehouse.connect import open_connection
-from tests.trino_fixture import TrinoServer
 
 from .conftest import Lake, days
 

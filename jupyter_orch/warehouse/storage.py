@@ -1,0 +1,121 @@
+"""Where the files of tables lie: a folder of this host, or a bucket in S3 by pyarrow's own client.
+
+Every table of a catalog is read and written with the settings alone. What a table says about
+itself in its properties, such as another endpoint, is not followed: anybody may have written it.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.io import FileIO
+from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
+from pyiceberg.typedef import EMPTY_DICT, Properties
+
+from jupyter_orch.settings import WarehouseSettings
+from jupyter_orch.warehouse.credentials import value_of
+
+if TYPE_CHECKING:
+    from pyarrow.fs import S3FileSystem
+
+_CONNECT_SECONDS = 5.0
+_REQUEST_SECONDS = 30.0
+
+
+class Files(PyArrowFileIO):
+    """One connection pool per process and bucket, where pyiceberg makes one for each table."""
+
+    def __init__(self, properties: Properties = EMPTY_DICT) -> None:
+        super().__init__(properties)
+        #: What was written through this one, in order.
+        self.made: list[str] = []
+
+    def new_output(self, location: str) -> PyArrowFile:
+        """A file to write."""
+        self.made.append(location)
+        return super().new_output(location)
+
+    def _initialize_s3_fs(self, netloc: str | None) -> "S3FileSystem":
+        del netloc
+        values = self.properties
+        return _s3(
+            os.getpid(),
+            endpoint=values.get("s3.endpoint"),
+            region=values["s3.region"],
+            access_key=values.get("s3.access-key-id"),
+            secret_key=values.get("s3.secret-access-key"),
+            virtual=values["s3.force-virtual-addressing"] == "true",
+        )
+
+
+class FileCatalog(SqlCatalog):
+    """A catalog whose tables are all reached in the one way that the settings say."""
+
+    def _load_file_io(
+        self, properties: Properties = EMPTY_DICT, location: str | None = None
+    ) -> FileIO:
+        del properties
+        return super()._load_file_io(location=location)
+
+
+def file_properties(warehouse: WarehouseSettings) -> dict[str, str]:
+    """The catalog's properties that say how its tables' files are reached.
+
+    Raises:
+        BadInput: A key of S3 cannot be found (field `warehouse.s3.…`).
+    """
+    values = {"py-io-impl": f"{Files.__module__}.{Files.__name__}", "warehouse": warehouse.location}
+    if not warehouse.in_s3:
+        return values
+    s3 = warehouse.s3
+    values |= {
+        "s3.region": s3.region,
+        "s3.force-virtual-addressing": "false" if s3.path_style else "true",
+    }
+    if s3.endpoint:
+        values["s3.endpoint"] = s3.endpoint
+    if s3.access_key:
+        access_key = value_of(s3.access_key, "warehouse.s3.access_key", "access key of S3")
+        secret_key = value_of(s3.secret_key, "warehouse.s3.secret_key", "secret key of S3")
+        values |= {"s3.access-key-id": access_key, "s3.secret-access-key": secret_key}
+    return values
+
+
+@contextmanager
+def whole_or_nothing(io: FileIO) -> Iterator[None]:
+    """Removes what was written inside when it fails; for files that no commit has named yet."""
+    made = io.made if isinstance(io, Files) else []
+    before = len(made)
+    try:
+        yield
+    except BaseException:
+        for path in made[before:]:
+            try:
+                io.delete(path)
+            except FileNotFoundError:
+                continue
+            except OSError:  # then the others cannot be removed either
+                break
+        raise
+
+
+@lru_cache(maxsize=8)
+def _s3(process: int, *, virtual: bool, **chosen: Any) -> "S3FileSystem":
+    """The client; a process that was forked has one of its own."""
+    del process
+    from pyarrow.fs import S3FileSystem
+
+    return S3FileSystem(
+        endpoint_override=chosen["endpoint"],
+        region=chosen["region"],
+        access_key=chosen["access_key"],
+        secret_key=chosen["secret_key"],
+        force_virtual_addressing=virtual,
+        connect_timeout=_CONNECT_SECONDS,
+        # a small file is one request, not three
+        allow_delayed_open=True,
+        request_timeout=_REQUEST_SECONDS,
+    )

@@ -1,0 +1,113 @@
+"""A run on a team's warehouse: its kernel reads and writes, and knows no way to do so itself."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from s3_fixture import SECRET_KEY
+from team_fixture import PASSWORD, Team
+from trino_fixture import TrinoServer
+
+from jupyter_orch.domain.states import RunState
+from jupyter_orch.warehouse.connect import open_connection
+
+from .conftest import House, built_house, notebook, text_of
+
+WRITE = """
+import jupyter_orch as orch, pandas as pd
+for day in (1, 2):
+    with orch.output("analytics.by_team", mode="append") as out:
+        out.write(pd.DataFrame({"day": [day, day], "n": [10 * day, None], "word": ["é", None]}))
+"""
+READ = """
+import jupyter_orch as orch
+table = orch.table("analytics.by_team")
+old = table.versions()[-1].snapshot_id
+print(len(table.versions()), len(orch.read("analytics.by_team")), table.preview(limit=1).shape)
+print(sorted(orch.read("analytics.by_team", columns=["day"], version=old)["day"].tolist()))
+orch.read("analytics.by_team", run=table.versions()[0].run_id, arrow=True).validate(full=True)
+print(orch.read("analytics.by_team", arrow=True).schema.types)
+for wrong in ({"version": 7}, {"columns": ["nope"]}):
+    try:
+        orch.read("analytics.by_team", **wrong)
+    except Exception as error:
+        print(type(error).__name__, error)
+print(table.rollback(old).operation, len(orch.read("analytics.by_team")))
+"""
+SPY = """
+import os, json, pathlib
+here = pathlib.Path(os.environ["TMPDIR"]).parent
+print(json.dumps({**os.environ, "files": sorted(path.name for path in here.iterdir())}))
+"""
+
+
+@pytest.fixture
+def team_house(team: Team, tmp_path: Path) -> Iterator[House]:
+    """A worker's house on the team's servers."""
+    with built_house(tmp_path, team.environ(tmp_path / "state")) as built:
+        yield built
+
+
+def test_inv10_a_run_reads_and_writes_its_teams_tables_without_a_password(
+    team_house: House, team: Team
+) -> None:
+    """Kernels get neither address nor key: the worker opens the tables for them."""
+    house = team_house
+    house.worker()
+    made = house.add(notebook(WRITE))
+    assert house.wait(made).state is RunState.SUCCEEDED, house.log(made)
+    run = house.add(notebook(READ, SPY))
+    assert house.wait(run).state is RunState.SUCCEEDED, house.log(run)
+    cells = house.executed(run).cells
+    said = "".join(output.text for output in cells[0].outputs).splitlines()
+    assert said[:2] == ["2 4 (1, 3)", "[1, 1]"]
+    direct = house.warehouse.load("analytics.by_team").scan().to_arrow()
+    assert said[2] == str(direct.schema.types)
+    assert said[3].startswith("NotFound")
+    assert "has no version 7" in said[3]
+    assert said[4].startswith("BadInput")
+    assert said[5] == "rollback 2"
+    seen = json.loads("".join(output.text for output in cells[1].outputs))
+    assert not [path for path in seen.pop("files") if path.endswith(".arrow")]
+    assert seen["JUPYTER_ORCH__WAREHOUSE__CATALOG_URI"] == "worker:"
+    known = json.dumps(seen)
+    for secret in (PASSWORD, SECRET_KEY, str(team.folder), str(team.s3.port), team.catalog_uri):
+        assert secret not in known
+
+
+def test_a_run_without_a_trino_is_told_why_it_cannot_query(team_house: House) -> None:
+    """The embedded engine would need the passwords."""
+    house = team_house
+    house.worker()
+    run = house.add(notebook("import jupyter_orch; jupyter_orch.connect()"))
+    done = house.wait(run)
+    assert done.state is RunState.FAILED
+    assert done.error is not None
+    assert "without a Trino" in done.error.message
+
+
+@pytest.mark.trino
+def test_inv12_what_a_run_publishes_is_read_by_trino(
+    team_trino: TrinoServer, tmp_path: Path
+) -> None:
+    """One setting, the address of a Trino: `out.sql` runs there, and so do all who read."""
+    state = {"JUPYTER_ORCH__STATE__DIR": str(tmp_path / "state")}
+    with built_house(tmp_path, {**team_trino.environ, **state}) as house:
+        house.worker()
+        source = (
+            "import jupyter_orch as orch\n"
+            "with orch.output('analytics.nations', slice={'regionkey': 1}) as out:\n"
+            "    out.sql('SELECT nationkey, name, regionkey FROM tpch.tiny.nation"
+            " WHERE regionkey = 1')\n"
+            "print(out.rows)"
+        )
+        run = house.add(notebook(source))
+        assert house.wait(run).state is RunState.SUCCEEDED, house.log(run)
+        assert text_of(house.executed(run)).strip() == "5"
+        connection = open_connection(house.settings)
+        statement = (
+            f"SELECT count(*), min(name) FROM analytics.nations FOR VERSION AS OF 'run-{run.id}'"
+        )
+        assert connection.cursor().execute(statement).fetchall() == [[5, "ARGENTINA"]]
+        connection.close()
