@@ -266,6 +266,8 @@ def _properties(
     noted |= {"orch.rows": str(staged.rows), snapshots.WRITE_ID: str(write_id)}
     if staged.slice:
         noted["orch.slice"] = json.dumps(staged.slice)
+    if staged.keys:
+        noted["orch.keys"] = json.dumps(staged.keys)
     return noted
 
 

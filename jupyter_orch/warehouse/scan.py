@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from jupyter_orch.warehouse.names import Identifier
-from jupyter_orch.warehouse.translate.errors import SqlError
+from jupyter_orch.warehouse.translate.errors import SqlError, unsupported
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,6 +36,9 @@ _DUCK_TYPES = {
     "uuid": "UUID",
     "unknown": "INTEGER",
 }
+
+#: Trino's hidden column: the data file that a row is in.
+PATH = "$path"
 
 #: A column's values are those in the file; the words in its folder's name are escaped.
 _AS_WRITTEN = "hive_partitioning = false"
@@ -65,21 +68,27 @@ class Snapshots:
                 raise missing(self._catalog, identifier) from None
         return self._tables[identifier]
 
-    def shape(self, identifier: Identifier, snapshot_id: int | None) -> str:
+    def shape(self, identifier: Identifier, snapshot_id: int | None, *, paths: bool = False) -> str:
         """A DuckDB query of the same columns without rows; it opens no file."""
         table = self.table(identifier)
-        return _nothing(
-            (table.scan(snapshot_id=snapshot_id) if snapshot_id else table.scan()).projection()
-        )
+        scan = table.scan(snapshot_id=snapshot_id) if snapshot_id else table.scan()
+        return _nothing(scan.projection(), paths=paths)
 
-    def scan(self, identifier: Identifier, snapshot_id: int | None) -> str:
-        """A DuckDB query that answers all rows of the table, of a snapshot or the current one."""
+    def scan(self, identifier: Identifier, snapshot_id: int | None, *, paths: bool = False) -> str:
+        """A DuckDB query that answers all rows of the table, of a snapshot or the current one.
+
+        With `paths` each row names its file, for which the files must be read as they are.
+        """
         table = self.table(identifier)
         scan = table.scan(snapshot_id=snapshot_id) if snapshot_id else table.scan()
         schema = scan.projection()
         tasks = list(scan.plan_files())
         if not tasks:
-            return _nothing(schema)
+            return _nothing(schema, paths=paths)
+        if paths:
+            if any(task.delete_files for task in tasks) or len(table.metadata.schemas) > 1:
+                raise unsupported(f'"{PATH}" of a table with deletes or changed columns')
+            return _read(tasks, [(f.name, f.name, f.field_type) for f in schema.fields], paths=True)
         if any(task.delete_files for task in tasks):
             return self.register(scan.to_arrow())
         if len(table.metadata.schemas) == 1:
@@ -154,12 +163,19 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _nothing(schema: "Schema") -> str:
-    columns = (f"CAST(NULL AS {duck_type(f.field_type)}) AS {quote(f.name)}" for f in schema.fields)
+def _nothing(schema: "Schema", *, paths: bool = False) -> str:
+    columns = [f"CAST(NULL AS {duck_type(f.field_type)}) AS {quote(f.name)}" for f in schema.fields]
+    if paths:
+        columns.append(f"CAST(NULL AS VARCHAR) AS {quote(PATH)}")
     return f"SELECT {', '.join(columns)} WHERE false"
 
 
-def _read(tasks: "list[FileScanTask]", columns: "list[tuple[str | None, str, IcebergType]]") -> str:
+def _read(
+    tasks: "list[FileScanTask]",
+    columns: "list[tuple[str | None, str, IcebergType]]",
+    *,
+    paths: bool = False,
+) -> str:
     """Reads files alike: each column by its name in them, or NULL where they lack it.
 
     No field-id map is given to the reader: it would hide the files' statistics from the planner.
@@ -170,6 +186,9 @@ def _read(tasks: "list[FileScanTask]", columns: "list[tuple[str | None, str, Ice
         simple = kind.is_primitive or inside is None
         value = f"CAST({source} AS {duck_type(kind)})" if simple else source
         chosen.append(f"{value} AS {quote(name)}")
+    if paths:  # as the catalog has them; the reader skips files by it
+        inside = tasks[0].file.file_path.removesuffix(_path(tasks[0]))
+        chosen.append(f"concat({literal(inside)}, filename) AS {quote(PATH)}")
     files = ", ".join(literal(_path(task)) for task in tasks)
     return f"SELECT {', '.join(chosen)} FROM read_parquet([{files}], {_AS_WRITTEN})"  # noqa: S608 - all quoted
 

@@ -1,0 +1,57 @@
+"""Keeps the database's log of versions level with the catalog."""
+
+import logging
+from collections.abc import Sequence
+
+from jupyter_orch.domain.errors import NotFound, OrchError
+from jupyter_orch.ports import TableStore, Warehouse
+
+log = logging.getLogger(__name__)
+_TRIES = 5  # that others may be quicker at
+
+
+class TableLog:
+    """What runs publish, and what anybody else writes, by Trino for example, shows up alike.
+
+    A table is read only when its place in the catalog moved; safe from any thread and process.
+    """
+
+    def __init__(self, store: TableStore, warehouse: Warehouse) -> None:
+        self._store = store
+        self._warehouse = warehouse
+
+    def refresh(self, tables: Sequence[str]) -> dict[str, str]:
+        """Takes in what changed in these tables; answers those that there are, with their places.
+
+        A table that cannot be read stays as it was last seen.
+        """
+        heads = self._warehouse.heads(tables)
+        known = self._store.table_heads()
+        for table, place in heads.items():
+            if known.get(table) != place:
+                self._take_in(table, known.get(table))
+        return dict(heads)
+
+    def follow(self) -> tuple[str, ...]:
+        """The same for all tables; forgets those that were dropped. Answers which ones changed."""
+        heads = self._warehouse.heads()
+        known = self._store.table_heads()
+        gone = [table for table in known if table not in heads]
+        if gone:
+            self._store.forget_tables(gone)
+        changed = [table for table, place in heads.items() if known.get(table) != place]
+        for table in changed:
+            self._take_in(table, known.get(table))
+        return tuple(changed)
+
+    def _take_in(self, table: str, seen: str | None) -> None:
+        try:
+            for _ in range(_TRIES):
+                history = self._warehouse.history(table)
+                if history.location == seen or self._store.note_history(history, seen=seen):
+                    return
+                seen = self._store.table_heads().get(table)  # somebody else was quicker
+        except NotFound:
+            return  # it was dropped just now
+        except (OrchError, OSError, ValueError) as error:
+            log.warning("table.unreadable", extra={"table": table, "error": str(error)})
