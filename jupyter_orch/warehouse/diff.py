@@ -13,7 +13,6 @@ from typing import Any
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.types import (
-    BinaryType,
     BooleanType,
     DateType,
     DecimalType,
@@ -43,7 +42,7 @@ from jupyter_orch.settings import Settings
 from jupyter_orch.warehouse import versions
 from jupyter_orch.warehouse.ask import Asking
 from jupyter_orch.warehouse.preview import json_value, type_name
-from jupyter_orch.warehouse.scan import literal, quote
+from jupyter_orch.warehouse.scan import literal, quote, read_by_name
 
 SAMPLE = 100  # rows
 #: Different values are counted up to so many rows.
@@ -64,7 +63,7 @@ _ORDERED = (
     TimeType,
     UUIDType,
 )
-_CUT = (BinaryType, StringType)
+_CUT = StringType
 #: Types that widened into another one: their values are still the same.
 _WIDER = {(IntegerType, LongType), (FloatType, DoubleType), (DecimalType, DecimalType)}
 
@@ -230,7 +229,7 @@ def _own_files(
     table: Table, before: int, after: int
 ) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
     """Data files that only one of the versions has, when that is all that makes them differ."""
-    if len(table.metadata.schemas) > 1:
+    if not read_by_name(table):
         return None, None
     plans = [list(table.scan(snapshot_id=each).plan_files()) for each in (before, after)]
     if any(task.delete_files for plan in plans for task in plan):

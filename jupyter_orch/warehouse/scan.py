@@ -86,12 +86,12 @@ class Snapshots:
         if not tasks:
             return _nothing(schema, paths=paths)
         if paths:
-            if any(task.delete_files for task in tasks) or len(table.metadata.schemas) > 1:
+            if any(task.delete_files for task in tasks) or not read_by_name(table):
                 raise unsupported(f'"{PATH}" of a table with deletes or changed columns')
             return _read(tasks, [(f.name, f.name, f.field_type) for f in schema.fields], paths=True)
         if any(task.delete_files for task in tasks):
             return self.register(scan.to_arrow())
-        if len(table.metadata.schemas) == 1:
+        if read_by_name(table):
             return _read(tasks, [(f.name, f.name, f.field_type) for f in schema.fields])
         evolved = _evolved(table, schema, tasks)
         return evolved or self.register(scan.to_arrow())
@@ -102,6 +102,19 @@ class Snapshots:
         name = f"__arrow_{self._registered}"
         self._connection.register(name, data)
         return f"SELECT * FROM {name}"  # noqa: S608 - the name is ours
+
+
+def read_by_name(table: "Table") -> bool:
+    """Whether each column has its own name in every file of the table.
+
+    Names that Avro would not take stand in files in another spelling.
+    """
+    from pyiceberg.schema import make_compatible_name
+
+    names = table.schema().column_names
+    return len(table.metadata.schemas) == 1 and all(
+        make_compatible_name(part) == part for name in names for part in name.split(".")
+    )
 
 
 def missing(catalog: "Catalog", identifier: Identifier) -> SqlError:

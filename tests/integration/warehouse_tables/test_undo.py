@@ -41,7 +41,10 @@ def test_undo_of_a_slice_brings_the_earlier_rows_back(lake: Lake) -> None:
     (part,) = plan(lake, wrong)
     assert (part.mode, part.removed, part.restored) == ("replace", 3, 2)
     assert (part.later, part.problem, part.done) == ((), None, None)
-    assert part.does == "Puts the 2 rows of day = 2013-01-01 back in place of the 3 rows there are now."
+    assert (
+        part.does
+        == "Puts the 2 rows of day = 2013-01-01 back in place of the 3 rows there are now."
+    )
     (made,) = undo(lake, wrong, reason="wrong file")
     assert lake.values(TABLE) == [1, 2, 6]
     assert (made.operation, made.undo_of, made.user) == ("undo", wrong.run_id, "grace")
@@ -164,9 +167,7 @@ def test_undo_after_a_column_was_added_gives_nulls(lake: Lake) -> None:
     with lake.warehouse.load(TABLE).update_schema() as update:
         update.add_column("late", LongType())
     undo(lake, wrong)
-    assert lake.rows(TABLE) == [
-        {"day": dt.date(2013, 1, 1), "n": 1, "text": "row 1", "late": None}
-    ]
+    assert lake.rows(TABLE) == [{"day": dt.date(2013, 1, 1), "n": 1, "text": "row 1", "late": None}]
 
 
 def test_a_slice_whose_column_is_gone_is_refused(lake: Lake) -> None:
