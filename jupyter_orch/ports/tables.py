@@ -41,10 +41,6 @@ class TableStore(Protocol):
         """Versions of a table, newest first."""
         ...
 
-    def logged_version(self, table: str, snapshot_id: int) -> TableVersion | None:
-        """One of them."""
-        ...
-
     def table_lines(self, tables: Collection[str]) -> Mapping[str, TableInfo]:
         """How these tables stand."""
         ...

@@ -21,7 +21,7 @@ class TableLog:
         self._warehouse = warehouse
 
     def refresh(self, tables: Sequence[str]) -> dict[str, str]:
-        """Takes in what changed in these tables; answers those that there are, with their places.
+        """Takes in what changed in these tables, or in all; answers their places in the catalog.
 
         A table that cannot be read stays as it was last seen.
         """
@@ -32,17 +32,13 @@ class TableLog:
                 self._take_in(table, known.get(table))
         return dict(heads)
 
-    def follow(self) -> tuple[str, ...]:
-        """The same for all tables; forgets those that were dropped. Answers which ones changed."""
-        heads = self._warehouse.heads()
-        known = self._store.table_heads()
-        gone = [table for table in known if table not in heads]
-        if gone:
+    def follow(self) -> dict[str, str]:
+        """The same for all tables; those that were dropped are forgotten."""
+        heads = self.refresh(())
+        gone = [table for table in self._store.table_heads() if table not in heads]
+        if gone and heads:  # an empty catalog is rather the wrong one
             self._store.forget_tables(gone)
-        changed = [table for table, place in heads.items() if known.get(table) != place]
-        for table in changed:
-            self._take_in(table, known.get(table))
-        return tuple(changed)
+        return heads
 
     def _take_in(self, table: str, seen: str | None) -> None:
         try:

@@ -46,16 +46,20 @@ class TableRetention:
         self._safe_age = safe_age
         #: When all tables, and what is left over, are looked at again.
         self._next_round: datetime | None = None
+        #: The places of the tables at the last look; whoever lists a table takes in what changed.
+        self._looked_at: dict[str, str] = {}
 
     def do(self) -> None:
         """Follows the catalog, and takes away what there is too much of."""
-        changed = self._log.follow()
+        heads = self._log.follow()
+        changed = [table for table, place in heads.items() if self._looked_at.get(table) != place]
         now = self._store.now()
         due = self._next_round is None or now >= self._next_round
         self._finish_removals()
         if self._keep:
             for table in self._crowded(None if due else changed):
                 self._guarded(table, partial(self.shorten, table))
+            self._looked_at = heads
         if due:
             self._discard_leftovers()
             self._next_round = now + ROUND_EVERY

@@ -82,19 +82,6 @@ class SqlLake:
         following = encode([str(rows[limit - 1].position)]) if more else None
         return Page(items=tuple(map(_version, rows[:limit])), next_cursor=following)
 
-    def logged_version(self, table: str, snapshot_id: int) -> TableVersion | None:
-        """One of them."""
-        statement = (
-            sa.select(table_version, _IS_CURRENT)
-            .join(lake_table, lake_table.c.name == table_version.c.name)
-            .where(table_version.c.name == table, table_version.c.snapshot_id == snapshot_id)
-            .order_by(table_version.c.position.desc())
-            .limit(1)
-        )
-        with self._database.reading() as connection:
-            row = connection.execute(statement).first()
-        return None if row is None else _version(row)
-
     def table_lines(self, tables: Collection[str]) -> Mapping[str, TableInfo]:
         """How these tables stand."""
         statement = (

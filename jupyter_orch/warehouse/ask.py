@@ -1,5 +1,6 @@
 """Queries whose answer somebody waits for: bounded in time, cancelled when nobody waits."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -67,6 +68,10 @@ class Asking:
         except (TrinoConnectionError, Error, requests.RequestException) as error:
             self._check()
             raise Unavailable(f"The engine does not answer: {error}.") from error
+        except KeyboardInterrupt:  # in a notebook's cell
+            with contextlib.suppress(Error):
+                cursor.cancel()
+            raise
         finally:
             ended.set()
             watch.join()
