@@ -55,6 +55,8 @@ class Settings:
     retention_days: float
     #: Runs that are removed in one transaction.
     retention_batch: int
+    #: Versions that a table keeps beside pinned ones; 0 keeps all.
+    retention_versions: int
     #: Dotted key to where its value came from: `default`, the file's path, or a variable's name.
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -92,6 +94,7 @@ def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> 
         notify=read_notify(reader),
         retention_days=reader.number("retention.days", 90.0, least=0, most=_LONGEST_DAYS),
         retention_batch=reader.whole("retention.batch", 500, least=1, most=10_000),
+        retention_versions=reader.whole("retention.versions", 500, least=0),
         origins=reader.origins,
     )
     reader.refuse_unknown()

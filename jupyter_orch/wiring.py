@@ -120,9 +120,14 @@ def _chores(
     from jupyter_orch.scheduler.chores import Chore
     from jupyter_orch.service.retention import Retention
     from jupyter_orch.service.sweep import Sweep
+    from jupyter_orch.service.table_log import TableLog
+    from jupyter_orch.service.table_retention import TableRetention
 
     days, batch = settings.retention_days, settings.retention_batch
     retention = Retention(store, artifacts, days=days, batch=batch)
+    tables = TableRetention(
+        store, warehouse, TableLog(store, warehouse), keep=settings.retention_versions
+    )
     feeder = Feeder(store, notebooks.freeze, notebooks.schema_of)
     return [
         Chore(name="reap", every_seconds=2, do=store.reap),
@@ -131,6 +136,7 @@ def _chores(
         Chore(name="backfill", every_seconds=1, do=feeder.feed),
         Chore(name="notify", every_seconds=2, do=Notifier(store, courier, SystemClock()).do),
         Chore(name="retention", every_seconds=5, do=retention.do),
+        Chore(name="tables", every_seconds=30, do=tables.do),
     ]
 
 

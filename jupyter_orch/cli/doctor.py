@@ -116,6 +116,7 @@ _VALUES: dict[str, Callable[[Settings], Any]] = {
     "notify.smtp.tls": lambda settings: settings.notify.smtp.tls,
     "retention.days": lambda settings: settings.retention_days,
     "retention.batch": lambda settings: settings.retention_batch,
+    "retention.versions": lambda settings: settings.retention_versions,
 }
 
 

@@ -5,14 +5,16 @@ import click
 from jupyter_orch._version import __version__
 from jupyter_orch.cli.backfill import backfill, backfills
 from jupyter_orch.cli.common import Group
+from jupyter_orch.cli.diff import diff
 from jupyter_orch.cli.doctor import doctor
 from jupyter_orch.cli.jobs import delete, jobs, pause, resume, run, schedule, show
 from jupyter_orch.cli.migrate import migrate
 from jupyter_orch.cli.notify import notify_test
+from jupyter_orch.cli.pins import pin, unpin
 from jupyter_orch.cli.pools import pools
 from jupyter_orch.cli.process import down, status, up
-from jupyter_orch.cli.runs import cancel, logs, pin, rerun, runs, unpin
-from jupyter_orch.cli.tables import rollback, tables, versions
+from jupyter_orch.cli.runs import cancel, logs, rerun, runs
+from jupyter_orch.cli.tables import rollback, tables, undo, versions
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,7 +50,9 @@ for _command in (
     notify_test,
     tables,
     versions,
+    diff,
     rollback,
+    undo,
     pools,
     migrate,
 ):

@@ -142,21 +142,3 @@ def _cancel_backfill(client: Client, key: str) -> dict[str, Any]:
         return client.cancel_backfill(key)
     except NotFound:
         raise NotFound(f"There is no run and no backfill {key}.") from None
-
-
-@click.command(epilog="Example: jupyter orch pin 01j9zq6y3v8m5r2k7t4w1x0abc")
-@click.argument("run_id", metavar="RUN")
-def pin(run_id: str) -> None:
-    """Keep RUN and its files however old it gets."""
-    with open_client() as client:
-        run = client.pin(run_id)
-    render.console().print(f"{run['id']} is kept.")
-
-
-@click.command(epilog="Example: jupyter orch unpin 01j9zq6y3v8m5r2k7t4w1x0abc")
-@click.argument("run_id", metavar="RUN")
-def unpin(run_id: str) -> None:
-    """Let RUN go when it is old, as other runs do."""
-    with open_client() as client:
-        run = client.unpin(run_id)
-    render.console().print(f"{run['id']} goes when it is old.")

@@ -264,16 +264,67 @@ class Client:
     def versions(
         self, table: str, *, cursor: str | None = None, limit: int | None = None
     ) -> dict[str, Any]:
-        """A page of a table's versions, newest first."""
+        """A page of a table's versions, newest first, also those that have expired."""
         return self._get(f"/tables/{_part(table)}/versions", {"cursor": cursor, "limit": limit})
 
     def preview_table(self, table: str, *, version: int | None = None) -> dict[str, Any]:
         """Columns and a few rows."""
         return self._get(f"/tables/{_part(table)}/preview", {"version": version})
 
-    def rollback(self, table: str, version: int) -> dict[str, Any]:
-        """Makes an older version the one that readers see."""
-        return self._send("POST", f"/tables/{_part(table)}:rollback", {"version": version})
+    def diff(
+        self, table: str, before: int, after: int, *, keys: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """What changed from one version to another; `keys` tell rows apart."""
+        query = {"before": before, "after": after, "key": list(keys)}
+        path = f"/tables/{_part(table)}/diff"
+        # The engine has a limit of its own; whoever gives up earlier only closes the connection.
+        return cast("dict[str, Any]", self._request("GET", path, params=query, timeout=None))
+
+    def plan_rollback(self, table: str, version: int) -> dict[str, Any]:
+        """Which versions a roll back would undo."""
+        path = f"/tables/{_part(table)}:plan-rollback"
+        return self._send("POST", path, {"version": version})
+
+    def rollback(
+        self, table: str, version: int, *, current: int | None = None, reason: str | None = None
+    ) -> dict[str, Any]:
+        """Makes an older version the one that readers see.
+
+        Refused when `current` is given and is not what readers see any more.
+        """
+        body = {"version": version, "reason": reason}
+        return self._send("POST", f"/tables/{_part(table)}:rollback", body, if_match=current)
+
+    def plan_undo(self, run_id: str) -> dict[str, Any]:
+        """What undoing a run would do to what it published."""
+        return self._send("POST", f"/runs/{_part(run_id)}:plan-undo")
+
+    def undo(
+        self,
+        run_id: str,
+        *,
+        tag: str | None = None,
+        force: bool = False,
+        reason: str | None = None,
+    ) -> dict[str, Any]:
+        """Takes back what a run published, and nothing else; safe to repeat.
+
+        Args:
+            run_id: The run.
+            tag: The plan's; refused when the tables are others by now.
+            force: Also where later versions wrote the same rows: those go as well.
+            reason: A sentence that stays with the new versions.
+        """
+        body = {"force": force, "reason": reason}
+        return self._send("POST", f"/runs/{_part(run_id)}:undo", body, if_match=tag)
+
+    def pin_version(self, table: str, version: int) -> dict[str, Any]:
+        """Keeps a version of a table from retention."""
+        return self._send("POST", f"/tables/{_part(table)}:pin", {"version": version})
+
+    def unpin_version(self, table: str, version: int) -> dict[str, Any]:
+        """Lets a version of a table go when it is old."""
+        return self._send("POST", f"/tables/{_part(table)}:unpin", {"version": version})
 
     # ---------------------------------------------------------------- pools
 

@@ -146,6 +146,33 @@ class TableVersion:
     current: bool
     #: What was checked before it was published.
     checks: tuple[CheckResult, ...] = ()
+    #: The part of the table that a `replace` swapped; empty: all of it.
+    slice: dict[str, Any] = field(default_factory=dict)
+    #: By which an `upsert` told rows apart.
+    keys: tuple[str, ...] = ()
+    #: Why a person rolled back or undid.
+    reason: str | None = None
+    #: The version that a `rollback` made current again.
+    rollback_to: int | None = None
+    #: The run whose output an `undo` took back.
+    undo_of: RunId | None = None
+    #: Whether retention keeps it however old it gets.
+    pinned: bool = False
+    #: Whether its rows are gone, and only this line is left.
+    expired: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableHistory:
+    """What the catalog knows of a table at one moment."""
+
+    table: str
+    #: The table's own id: one that was dropped and made again is another one.
+    uuid: str
+    #: Where this state of it is written down; each commit has a place of its own.
+    location: str
+    #: Versions that `main` reached and that have not expired, oldest first.
+    versions: tuple[TableVersion, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,7 +60,9 @@ class TableRequests:
 
     def _rollback(self, message: Mapping[str, Any]) -> Any:
         table, version = _text(message, "table"), _whole(message, "version")
-        return wire.dump(self._warehouse.rollback(table, version, user=self._user))
+        reason = _text(message, "reason") if "reason" in message else None
+        made = self._warehouse.rollback(table, version, user=self._user, reason=reason)
+        return wire.dump(made)
 
 
 def _text(message: Mapping[str, Any], name: str) -> str:

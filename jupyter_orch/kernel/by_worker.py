@@ -41,12 +41,13 @@ def versions(worker: Channel, table: str, limit: int) -> list[TableVersion]:
     return [wire.load(TableVersion, item) for item in found]
 
 
-def rollback(worker: Channel, table: str, version: int) -> TableVersion:
+def rollback(worker: Channel, table: str, version: int, reason: str | None) -> TableVersion:
     """Makes an old version current again."""
     from jupyter_orch import wire
 
+    said = {} if reason is None else {"reason": reason}
     found: TableVersion = wire.load(
-        TableVersion, _ask(worker, do="rollback", table=table, version=version)
+        TableVersion, _ask(worker, do="rollback", table=table, version=version, **said)
     )
     return found
 

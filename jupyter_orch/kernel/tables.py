@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from jupyter_orch.domain.errors import BadInput
+from jupyter_orch.domain.errors import BadInput, Refused
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.outputs import Selection, TableVersion
+from jupyter_orch.domain.versions import TableDiff
 from jupyter_orch.kernel import by_worker
 from jupyter_orch.settings import load
+from jupyter_orch.settings_warehouse import BY_WORKER
 
 if TYPE_CHECKING:
     from jupyter_orch.warehouse.iceberg import IcebergWarehouse
@@ -91,19 +93,69 @@ class TableHandle:
         """The first rows, as a pandas DataFrame."""
         return read(self.name, version=version, limit=limit)
 
-    def rollback(self, version: int) -> TableVersion:
+    def diff(self, before: int, after: int, *, keys: Sequence[str] = ()) -> "Diff":
+        """What changed from one version to another; interrupt the cell to give it up.
+
+        Args:
+            before: The one version.
+            after: The other one.
+            keys: Columns that tell rows apart; without, those of an upsert, else whole rows.
+
+        Raises:
+            NotFound: There is no such version, or it has expired.
+            BadInput: The keys do not tell rows apart.
+        """
+        warehouse = _open()
+        try:
+            return Diff(warehouse.diff(self.name, before, after, keys=keys))
+        finally:
+            warehouse.close()
+
+    def rollback(self, version: int, *, reason: str | None = None) -> TableVersion:
         """Makes an old version current again, as a new version; history is kept.
 
         Raises:
-            NotFound: There is no such version.
+            NotFound: There is no such version, or it has expired.
             Refused: It is the current one.
         """
         worker = by_worker.channel(load())
         if worker is not None:
-            return by_worker.rollback(worker, self.name, version)
+            return by_worker.rollback(worker, self.name, version, reason)
         warehouse = _open()
         try:
-            return warehouse.rollback(self.name, version, user=getpass.getuser())
+            user = getpass.getuser()
+            return warehouse.rollback(self.name, version, user=user, reason=reason)
+        finally:
+            warehouse.close()
+
+    def undo(self, run: str, *, force: bool = False, reason: str | None = None) -> "Versions":
+        """Takes back what a run published to this table, and nothing else; safe to repeat.
+
+        Args:
+            run: Its id.
+            force: Also where later versions wrote the same rows: those go as well.
+            reason: A sentence that stays with the new version.
+
+        Raises:
+            NotFound: The run published nothing here.
+            Refused: Later versions stand in the way, or rows cannot be told apart.
+        """
+        warehouse = _open()
+        try:
+            history = warehouse.history(self.name).versions
+            published = [version for version in history if version.run_id == run]
+            user = getpass.getuser()
+            return Versions(
+                warehouse.undo(RunId(run), published, user=user, force=force, reason=reason)
+            )
+        finally:
+            warehouse.close()
+
+    def pin(self, version: int, *, pinned: bool = True) -> TableVersion:
+        """Keeps a version however old it gets, or with `pinned=False` lets it go."""
+        warehouse = _open()
+        try:
+            return warehouse.pin(self.name, version, pinned=pinned)
         finally:
             warehouse.close()
 
@@ -168,10 +220,61 @@ def _read(wanted: Selection) -> Any:
         warehouse.close()
 
 
+class Diff:
+    """What changed between two versions, shown as sentences and a table of rows.
+
+    Every field of `jupyter_orch.domain.versions.TableDiff` is an attribute.
+    """
+
+    def __init__(self, found: TableDiff) -> None:
+        self._found = found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._found, name)
+
+    def to_frame(self) -> Any:
+        """The sample as a pandas DataFrame: a line for each side of a row."""
+        import pandas as pd
+
+        lines = [
+            [row.change, side, row.times, *values]
+            for row in self._found.sample
+            for side, values in (("before", row.before), ("after", row.after))
+            if values is not None
+        ]
+        return pd.DataFrame(lines, columns=["change", "side", "times", *self._found.compared])
+
+    def __repr__(self) -> str:
+        return "\n".join(self._words())
+
+    def _repr_html_(self) -> str:
+        words = "".join(f"<p>{escape(line)}</p>" for line in self._words())
+        return words + (self.to_frame().to_html(escape=True) if self._found.sample else "")
+
+    def _words(self) -> list[str]:
+        found = self._found
+        by = f" by {', '.join(found.keys)}" if found.keys else ""
+        changes = f"{found.added} added, {found.removed} removed, {found.changed} changed"
+        return [
+            *(
+                f"Column {column.name}: {column.change}"
+                f" ({' → '.join(kind for kind in (column.before, column.after) if kind)})."
+                for column in found.schema
+            ),
+            f"Rows {found.rows_before} → {found.rows_after}: {changes}{by}.",
+        ]
+
+
 def _open() -> "IcebergWarehouse":
     from jupyter_orch.warehouse.iceberg import IcebergWarehouse
 
-    return IcebergWarehouse(load())
+    settings = load()
+    if settings.warehouse.catalog_uri == BY_WORKER:
+        raise Refused(
+            "A run reads and rolls back tables through its worker, and can do nothing else there.",
+            hint="Use the table's page in JupyterLab, or jupyter orch in a shell.",
+        )
+    return IcebergWarehouse(settings)
 
 
 def _newest(warehouse: "IcebergWarehouse", name: str, limit: int) -> list[TableVersion]:

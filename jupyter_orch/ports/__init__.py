@@ -24,7 +24,8 @@ from jupyter_orch.ports.pools import PoolStore
 from jupyter_orch.ports.runs import RunStore
 from jupyter_orch.ports.schedule import DueTrigger, ScheduleStore, WakeUp
 from jupyter_orch.ports.store import ChangeFeed, Store
-from jupyter_orch.ports.warehouse import Warehouse
+from jupyter_orch.ports.tables import Removal, TableStore
+from jupyter_orch.ports.warehouse import Expiry, Warehouse
 
 __all__ = [
     "Archive",
@@ -36,6 +37,7 @@ __all__ = [
     "Courier",
     "DueTrigger",
     "Expired",
+    "Expiry",
     "Held",
     "JobStore",
     "Ledger",
@@ -46,9 +48,11 @@ __all__ = [
     "QueueHintStore",
     "QueueHints",
     "Remains",
+    "Removal",
     "RunStore",
     "ScheduleStore",
     "Store",
+    "TableStore",
     "WakeUp",
     "Warehouse",
     "WorkerInfo",

@@ -65,3 +65,7 @@ class Remains(Protocol):
     def attempt_swept(self, run_id: RunId, number: int) -> None:
         """Says that nothing is left of it; saying it twice is harmless."""
         ...
+
+    def active_runs(self, run_ids: Sequence[RunId]) -> frozenset[RunId]:
+        """Those of them that have not ended."""
+        ...

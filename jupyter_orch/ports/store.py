@@ -12,6 +12,7 @@ from jupyter_orch.ports.notices import Outbox
 from jupyter_orch.ports.pools import PoolStore
 from jupyter_orch.ports.runs import RunStore
 from jupyter_orch.ports.schedule import ScheduleStore
+from jupyter_orch.ports.tables import TableStore
 
 
 class ChangeFeed(Protocol):
@@ -34,6 +35,7 @@ class Store(
     Outbox,
     Archive,
     Remains,
+    TableStore,
     WorkerStore,
     ScheduleStore,
     ChangeFeed,

@@ -46,14 +46,6 @@ class RerunRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RollBack:
-    """Body of `POST /tables/{name}:rollback`."""
-
-    #: The snapshot that becomes current again.
-    version: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Kernel:
     """A kernelspec of this machine."""
 

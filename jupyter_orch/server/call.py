@@ -1,6 +1,6 @@
 """One request, parsed as far as HTTP goes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +29,8 @@ class Call:
     body: Any = None
     if_match: str | None = None
     idempotency_key: str | None = None
+    #: Whether nobody waits for the answer any more.
+    gone: Callable[[], bool] = lambda: False
 
     def one(self, name: str) -> str | None:
         """A query argument that is a text, None when absent or empty."""
@@ -163,7 +165,8 @@ class Call:
             return None
         if not tag.isdecimal():
             raise BadInput(
-                f"If-Match is {self.if_match}, and must be the ETag of the job.", field="If-Match"
+                f"If-Match is {self.if_match}, and must be an ETag of what is changed.",
+                field="If-Match",
             )
         return int(tag)
 

@@ -19,6 +19,7 @@ from tornado.iostream import StreamClosedError
 from jupyter_orch.domain.errors import BadInput, NotFound, OrchError
 from jupyter_orch.domain.ids import DEFAULT_TEAM
 from jupyter_orch.domain.model import Actor, Job, JobSummary, Pool
+from jupyter_orch.domain.versions import RollbackPlan, UndoPlan
 from jupyter_orch.server.call import Call
 from jupyter_orch.server.openapi import describe
 from jupyter_orch.server.problems import ProblemHandler
@@ -42,7 +43,7 @@ class RouteHandler(ProblemHandler):
         self._gone = False
 
     def on_connection_close(self) -> None:
-        """Lets an answer that waits for changes end with its reader."""
+        """Lets an answer that takes long end with its reader."""
         self._gone = True
 
     @web.authenticated
@@ -115,6 +116,7 @@ class RouteHandler(ProblemHandler):
             body=_json(self.request.body),
             if_match=headers.get("If-Match"),
             idempotency_key=_key(headers.get("Idempotency-Key")),
+            gone=lambda: self._gone,
         )
 
 
@@ -167,8 +169,10 @@ def handlers(base_url: str, service: Service, executor: Executor) -> list[Any]:
 def _tag(value: Any) -> str | None:
     if isinstance(value, JobSummary):
         value = value.job
-    if isinstance(value, Pool):
+    if isinstance(value, Pool | UndoPlan):
         return value.tag
+    if isinstance(value, RollbackPlan):
+        return str(value.current.snapshot_id)
     return str(value.version) if isinstance(value, Job) else None
 
 

@@ -28,6 +28,12 @@ class ForwardHandler(ProblemHandler):
     def initialize(self, link: ServiceLink) -> None:
         """Takes the line to the service."""
         self._link = link
+        self._asked: asyncio.Task[httpx.Response] | None = None
+
+    def on_connection_close(self) -> None:
+        """The browser went away: the service need not go on."""
+        if self._asked is not None:
+            self._asked.cancel()
 
     @web.authenticated
     @authorized
@@ -62,8 +68,13 @@ class ForwardHandler(ProblemHandler):
         request = self._link.http.build_request(
             self.request.method or "GET", target, headers=headers, content=self.request.body or None
         )
+        self._asked = asyncio.ensure_future(self._link.http.send(request, stream=True))
         try:
-            answer = await self._link.http.send(request, stream=True)
+            answer = await self._asked
+        except asyncio.CancelledError:
+            if not self._asked.cancelled():
+                raise  # this server ends
+            return
         except httpx.ConnectError:
             self.problem(not_running(self._link.settings))
             return

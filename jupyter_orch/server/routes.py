@@ -6,7 +6,6 @@ from typing import Any
 from jupyter_orch.domain.ids import BackfillId, RunId
 from jupyter_orch.domain.interval import JobInterval
 from jupyter_orch.domain.model import Job, JobListState, JobSpec, JobSummary, Page, Run, RunKind
-from jupyter_orch.domain.outputs import TableInfo, TableVersion
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.server import bodies
 from jupyter_orch.server.arguments import PAGE, Attempt, Wait
@@ -16,6 +15,7 @@ from jupyter_orch.server.route import BASE, Route
 from jupyter_orch.server.routes_backfills import BACKFILL_ROUTES
 from jupyter_orch.server.routes_notify import NOTIFY_ROUTES
 from jupyter_orch.server.routes_pools import POOL_ROUTES
+from jupyter_orch.server.routes_tables import TABLE_ROUTES
 from jupyter_orch.service import Service
 from jupyter_orch.service.intervals import Wanted
 from jupyter_orch.wire import load
@@ -105,25 +105,6 @@ def _notebook(service: Service, call: Call) -> Any:
 
 def _log(service: Service, call: Call) -> Any:
     return service.runs.log(call.actor, RunId(call.key), attempt=call.number("attempt"))
-
-
-def _list_tables(service: Service, call: Call) -> Any:
-    return service.tables.list(call.actor, cursor=call.one("cursor"), limit=call.number("limit"))
-
-
-def _versions(service: Service, call: Call) -> Any:
-    return service.tables.versions(
-        call.actor, call.key, cursor=call.one("cursor"), limit=call.number("limit")
-    )
-
-
-def _preview_table(service: Service, call: Call) -> Any:
-    return service.tables.preview(call.actor, call.key, version=call.number("version"))
-
-
-def _roll_back(service: Service, call: Call) -> Any:
-    body: bodies.RollBack = call.load(bodies.RollBack)
-    return service.tables.rollback(call.actor, call.key, body.version)
 
 
 def _changes(service: Service, call: Call) -> Any:
@@ -320,38 +301,7 @@ ROUTES = (
         query={"attempt": Attempt},
         answer=bodies.Log,
     ),
-    Route(
-        method="GET",
-        path="/tables",
-        does=_list_tables,
-        summary="Tables by name",
-        query=PAGE,
-        answer=Page[TableInfo],
-    ),
-    Route(
-        method="GET",
-        path="/tables/{table}/versions",
-        does=_versions,
-        summary="Versions of a table, newest first",
-        query=PAGE,
-        answer=Page[TableVersion],
-    ),
-    Route(
-        method="GET",
-        path="/tables/{table}/preview",
-        does=_preview_table,
-        summary="Columns and a few rows",
-        query={"version": int},
-        answer=bodies.Preview,
-    ),
-    Route(
-        method="POST",
-        path="/tables/{table}:rollback",
-        does=_roll_back,
-        summary="Make an older version the one that readers see",
-        body=bodies.RollBack,
-        answer=TableVersion,
-    ),
+    *TABLE_ROUTES,
     *POOL_ROUTES,
     Route(
         method="GET",

@@ -12,6 +12,7 @@ from jupyter_orch.service.notifications import Notifications
 from jupyter_orch.service.pools import Pools
 from jupyter_orch.service.runs import Runs
 from jupyter_orch.service.system import System
+from jupyter_orch.service.table_log import TableLog
 from jupyter_orch.service.tables import Tables
 from jupyter_orch.service.threads import Chores, Timer, Worker
 
@@ -56,7 +57,7 @@ class Service:
         self.pools = Pools(store, worker=worker)
         self.runs = Runs(store, artifacts, notebooks, store, worker=worker)
         self.backfills = Backfills(store, notebooks, store, worker=worker)
-        self.tables = Tables(warehouse, lambda table: store.note_change("table", table))
+        self.tables = Tables(store, store, warehouse, TableLog(store, warehouse))
         self.system = System(store, warehouse, notebooks, clock, timer=timer, worker=worker)
 
     def start(self) -> None:

@@ -1,12 +1,14 @@
 """Attempts whose worker was lost, until somebody has cleared up after them."""
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.ports import LostAttempt
 from jupyter_orch.store.engine import Database
-from jupyter_orch.store.tables import attempt, query
+from jupyter_orch.store.tables import ACTIVE, attempt, in_state, query, run
 
 #: Queries of one attempt that are worth a look: earlier ones have ended.
 _QUERIES = 32
@@ -48,6 +50,12 @@ class SqlRemains:
                 .where(attempt.c.run_id == run_id, attempt.c.number == number)
                 .values(swept_at=self._database.now(connection))
             )
+
+    def active_runs(self, run_ids: Sequence[RunId]) -> frozenset[RunId]:
+        """Those of them that have not ended."""
+        found = sa.select(run.c.id).where(run.c.id.in_(list(run_ids)), in_state(run, *ACTIVE))
+        with self._database.reading() as connection:
+            return frozenset(map(RunId, connection.execute(found).scalars()))
 
 
 def _queries(connection: sa.Connection, run_id: str, number: int) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from jupyter_orch.store.engine import Clock, Database, open_database, wall_clock
 from jupyter_orch.store.hints import SqlHints
 from jupyter_orch.store.intervals import SqlIntervals
 from jupyter_orch.store.jobs import SqlJobs
+from jupyter_orch.store.lake import SqlLake
 from jupyter_orch.store.ledger import SqlLedger
 from jupyter_orch.store.notices import SqlNotices
 from jupyter_orch.store.pools import SqlPools
@@ -31,6 +32,7 @@ class SqlStore(
     SqlNotices,
     SqlArchive,
     SqlRemains,
+    SqlLake,
     SqlLedger,
     SqlProgress,
     SqlHints,

@@ -273,6 +273,53 @@ published_version = sa.Table(
     sa.Index("ix_published_version_table", "table_name", "snapshot_id"),
 )
 
+#: Tables of the warehouse, as the catalog showed them when it was last looked at.
+lake_table = sa.Table(
+    "lake_table",
+    metadata,
+    sa.Column("name", sa.String(300), primary_key=True),
+    sa.Column("uuid", sa.String(36), nullable=False),
+    #: Of the metadata that was looked at.
+    _text("location"),
+    #: Position of the newest version; absent: it has none.
+    sa.Column("newest", sa.Integer(), nullable=True),
+    #: Whether that one is what readers see; else there is nothing to see.
+    sa.Column("current", sa.Boolean(), nullable=False),
+)
+
+#: Every version that a table ever had, in the order in which `main` reached them.
+table_version = sa.Table(
+    "table_version",
+    metadata,
+    sa.Column("name", sa.String(300), primary_key=True),
+    sa.Column("position", sa.Integer(), primary_key=True, autoincrement=False),
+    sa.Column("snapshot_id", sa.BigInteger(), nullable=False),
+    _instant("committed_at"),
+    _json("version"),
+    sa.Column("pinned", sa.Boolean(), nullable=False),
+    #: Whether the catalog no longer has it.
+    sa.Column("expired", sa.Boolean(), nullable=False),
+    sa.Index("ix_table_version_snapshot", "name", "snapshot_id"),
+)
+sa.Index(
+    "ix_table_version_kept",
+    table_version.c.name,
+    table_version.c.snapshot_id,
+    table_version.c.pinned,
+    sqlite_where=sa.text("NOT expired"),
+    postgresql_where=sa.text("NOT expired"),
+)
+
+#: Files that go once their snapshots are gone: written before those go, deleted afterwards.
+removal = sa.Table(
+    "removal",
+    metadata,
+    sa.Column("id", _COUNTER, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String(300), nullable=False),
+    _json("what"),
+    _instant("made_at"),
+)
+
 query = sa.Table(
     "query",
     metadata,

@@ -12,7 +12,7 @@ from pathlib import Path
 from jupyter_orch.domain.errors import Refused
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.settings import Settings
-from jupyter_orch.warehouse.names import Identifier, check_run, is_identifier
+from jupyter_orch.warehouse.names import Identifier, check_run, is_identifier, is_run
 
 _MARKERS = ".outputs"
 #: Schema, table and number.
@@ -70,6 +70,21 @@ def marked_by(name: str) -> tuple[Identifier, int] | None:
         return None
     identifier = (parts[0], parts[1])
     return (identifier, int(parts[2])) if is_identifier(identifier) else None
+
+
+def untouched(settings: Settings, since: float) -> tuple[tuple[RunId, int], ...]:
+    """Attempts whose folder did not change since an instant, in seconds since 1970."""
+    found = []
+    for place in sorted((settings.warehouse.folder / ".staging").glob("*/*")):
+        if not (place.name.isdecimal() and is_run(place.parent.name)):
+            continue
+        try:
+            latest = max(each.stat().st_mtime for each in (place, *place.rglob("*")))
+        except OSError:  # it goes away right now
+            continue
+        if latest < since:
+            found.append((RunId(place.parent.name), int(place.name)))
+    return tuple(found)
 
 
 def clear(place: Path) -> None:

@@ -26,8 +26,8 @@ def rows(table: Table, part: Slice, mode: OutputMode) -> int | None:
         return None
     if mode == "replace":
         return _count(table, part, ())[0]
-    for entry in reversed(table.metadata.snapshot_log):
-        version = versions.describe(table, entry)
+    log = versions.Log(table)
+    for version in map(log.describe, reversed(log.entries)):
         if version.operation == mode and version.rows is not None:
             return version.rows
     return None

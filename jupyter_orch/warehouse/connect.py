@@ -6,7 +6,7 @@ the client's own in both cases, so a notebook moves from one to the other withou
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -40,10 +40,15 @@ def connect(**overrides: Any) -> "trino.dbapi.Connection":
 
 
 def open_connection(
-    settings: Settings, *, source: str = _SOURCE, client_tags: Sequence[str] = ()
+    settings: Settings,
+    *,
+    source: str = _SOURCE,
+    client_tags: Sequence[str] = (),
+    session_properties: Mapping[str, str] | None = None,
 ) -> "trino.dbapi.Connection":
     """A DB-API connection with settings that are already at hand."""
-    return _open(settings, source=source, client_tags=client_tags, overrides={})
+    overrides = {"session_properties": dict(session_properties)} if session_properties else {}
+    return _open(settings, source=source, client_tags=client_tags, overrides=overrides)
 
 
 def engine(settings: Settings | None = None) -> "sqlalchemy.Engine":

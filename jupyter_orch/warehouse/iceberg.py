@@ -6,8 +6,9 @@ the first table is asked for. A service that only schedules never needs it.
 
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,13 @@ from jupyter_orch.domain.outputs import (
     Provenance,
     Selection,
     StagedOutput,
-    TableInfo,
+    TableHistory,
     TableVersion,
 )
+from jupyter_orch.domain.versions import RollbackPlan, TableDiff, UndoPlan
+from jupyter_orch.ports import Expiry
 from jupyter_orch.settings import Settings, without_password
-from jupyter_orch.warehouse import attempt_folder
+from jupyter_orch.warehouse import attempt_folder, trouble
 from jupyter_orch.warehouse.trouble import KEYS, told
 
 if TYPE_CHECKING:
@@ -96,17 +99,28 @@ class IcebergWarehouse:
                 self._lake.outputs.discard(run_id, attempt)
         attempt_folder.clear(place)
 
-    def tables(self, *, cursor: str | None = None, limit: int = 50) -> Page[TableInfo]:
-        """Tables by name; the cursor is the name of the last one that was given."""
-        with self._told():
-            return self._lake.tables(cursor=cursor, limit=limit)
-
     def export(self, wanted: Selection, file: Path) -> int:
         """Writes the rows as an Arrow file; answers how many there are."""
         from jupyter_orch.warehouse import reading
 
         with self._told():
             return reading.export(reading.scan(self._lake.load(wanted.table), wanted), file)
+
+    def heads(self, tables: Sequence[str] = ()) -> Mapping[str, str]:
+        """By name where the current state of each table is written down."""
+        if self._lake_or_none is None and _has_no_catalog(self._settings.warehouse.catalog_uri):
+            return {}
+        with self._told():
+            return self._lake.heads(tables)
+
+    def history(self, table: str) -> TableHistory:
+        """What the catalog knows of a table's versions."""
+        try:
+            return self._lake.history(table)
+        except OSError as error:
+            if trouble.general(error):
+                raise trouble.unavailable(error, self._settings.warehouse) from error
+            raise Refused(f"The table {table} cannot be read: {error}.", field="table") from error
 
     def versions(
         self, table: str, *, cursor: str | None = None, limit: int = 50
@@ -120,10 +134,81 @@ class IcebergWarehouse:
         with self._told():
             return self._lake.preview(table, version=version, limit=limit)
 
-    def rollback(self, table: str, version: int, *, user: str) -> TableVersion:
+    def diff(
+        self,
+        table: str,
+        before: int,
+        after: int,
+        *,
+        keys: Sequence[str] = (),
+        gone: Callable[[], bool] = lambda: False,
+    ) -> TableDiff:
+        """What changed from one version to another, found out by the engine."""
+        with self._told():
+            return self._lake.diff(table, before, after, keys, gone)
+
+    def plan_rollback(self, table: str, version: int) -> RollbackPlan:
+        """What a roll back would do."""
+        with self._told():
+            return self._lake.plan_rollback(table, version)
+
+    def rollback(
+        self,
+        table: str,
+        version: int,
+        *,
+        user: str,
+        expected: int | None = None,
+        reason: str | None = None,
+    ) -> TableVersion:
         """Makes an old version current again, as a new version; history is kept."""
         with self._told():
-            return self._lake.rollback(table, version, user=user)
+            return self._lake.rollback(table, version, user=user, expected=expected, reason=reason)
+
+    def plan_undo(self, run_id: RunId, published: Sequence[TableVersion]) -> UndoPlan:
+        """What undoing a run would do to all that it published."""
+        with self._told():
+            return self._lake.undo.plan(run_id, published)
+
+    def undo(
+        self,
+        run_id: RunId,
+        published: Sequence[TableVersion],
+        *,
+        user: str,
+        expected: str | None = None,
+        force: bool = False,
+        reason: str | None = None,
+    ) -> tuple[TableVersion, ...]:
+        """Takes back what the run published, one new version for each; safe to repeat."""
+        with self._told():
+            return self._lake.undo.do(
+                run_id, published, user=user, expected=expected, force=force, reason=reason
+            )
+
+    def pin(self, table: str, version: int, *, pinned: bool = True) -> TableVersion:
+        """Keeps a version from retention, or lets it go."""
+        with self._told():
+            return self._lake.pin(table, version, pinned=pinned)
+
+    def plan_expiry(self, table: str, *, keep: int, superseded_before: datetime) -> Expiry | None:
+        """Which versions may go beyond the newest ones."""
+        with self._told():
+            return self._lake.plan_expiry(table, keep=keep, superseded_before=superseded_before)
+
+    def expire(self, expiry: Expiry) -> bool:
+        """Takes them away, files apart."""
+        with self._told():
+            return self._lake.expire(expiry)
+
+    def delete_files(self, table: str, paths: Sequence[str]) -> None:
+        """Deletes files that no version holds."""
+        with self._told():
+            self._lake.delete_files(table, paths)
+
+    def leftovers(self, *, untouched_since: datetime) -> tuple[tuple[RunId, int], ...]:
+        """Attempts that staged something and have not been heard of since."""
+        return attempt_folder.untouched(self._settings, untouched_since.timestamp())
 
     def cancel_query(self, query_id: str) -> None:
         """Stops a query of a real Trino; the embedded engine ends with its kernel."""
@@ -174,3 +259,9 @@ class IcebergWarehouse:
 
                 self._lake_or_none = Lake(self._settings)
             return self._lake_or_none
+
+
+def _has_no_catalog(uri: str) -> bool:
+    """Whether no table was ever made: then there is nothing to load the libraries for."""
+    file = uri.removeprefix("sqlite:///").partition("?")[0]
+    return file != uri and not Path(file).exists()

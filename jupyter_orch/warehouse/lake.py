@@ -1,27 +1,39 @@
 """The tables of an Iceberg catalog, their versions, and what runs bring."""
 
-import logging
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pyiceberg.table import Table
 
-from jupyter_orch.domain.errors import NotFound, OrchError, Refused
+from jupyter_orch.domain.errors import NotFound, Refused, StaleWrite
 from jupyter_orch.domain.model import Page
-from jupyter_orch.domain.outputs import TableInfo, TableVersion
+from jupyter_orch.domain.outputs import TableHistory, TableVersion
+from jupyter_orch.domain.versions import RollbackPlan, TableDiff
+from jupyter_orch.ports import Expiry
 from jupyter_orch.settings import Settings
-from jupyter_orch.warehouse import names, preview, probe, publish, snapshots, trouble, versions
+from jupyter_orch.warehouse import (
+    diff,
+    expiry,
+    heads,
+    names,
+    preview,
+    probe,
+    publish,
+    snapshots,
+    versions,
+)
 from jupyter_orch.warehouse.catalog import open_catalog
 from jupyter_orch.warehouse.outputs import Outputs
+from jupyter_orch.warehouse.undo import Undo
 
 if TYPE_CHECKING:
     from pyiceberg.catalog.sql import SqlCatalog
 
 _MAX_PAGE = 500
-
-_log = logging.getLogger(__name__)
+_MOST_UNDONE = 100  # versions that a plan names
 
 
 class Lake:
@@ -34,6 +46,7 @@ class Lake:
         self._checking = threading.Lock()
         self._checked = False
         self.outputs = Outputs(settings, lambda: self.catalog)
+        self.undo = Undo(settings, lambda: self.catalog)
 
     def close(self) -> None:
         """Closes the catalog's connections."""
@@ -66,16 +79,14 @@ class Lake:
                 probe.require(self.catalog, self._settings.warehouse)
                 self._checked = True
 
-    def tables(self, *, cursor: str | None = None, limit: int = 50) -> Page[TableInfo]:
-        """Tables by name; the cursor is the name of the last one that was given."""
-        listed = sorted(".".join(identifier) for identifier in publish.list_tables(self.catalog))
-        following = [name for name in listed if cursor is None or name > cursor]
-        names_of_page = following[: max(1, limit)]
-        more = len(following) > len(names_of_page)
-        return Page(
-            items=tuple(map(self._info, names_of_page)),
-            next_cursor=names_of_page[-1] if more else None,
-        )
+    def heads(self, tables: Sequence[str] = ()) -> Mapping[str, str]:
+        """By name where the current state of each table is written down."""
+        only = [names.identify(table, self._settings.warehouse) for table in tables]
+        return heads.heads(self.catalog, only)
+
+    def history(self, table: str) -> TableHistory:
+        """What the catalog knows of a table's versions."""
+        return versions.history(self.load(table))
 
     def versions(
         self, table: str, *, cursor: str | None = None, limit: int = 50
@@ -90,37 +101,114 @@ class Lake:
             versions.snapshot_at(loaded, version, table)
         return preview.rows(loaded, version=version, limit=min(max(0, limit), _MAX_PAGE))
 
-    def rollback(self, table: str, version: int, *, user: str) -> TableVersion:
+    def diff(
+        self, table: str, before: int, after: int, keys: Sequence[str], gone: Callable[[], bool]
+    ) -> TableDiff:
+        """What changed from one version to another, found out by the engine."""
+        loaded = self.load(table)
+        return diff.compare(self._settings, loaded, before, after, keys=keys, gone=gone)
+
+    def plan_rollback(self, table: str, version: int) -> RollbackPlan:
+        """What a roll back would do."""
+        loaded = self.load(table)
+        target = versions.snapshot_at(loaded, version, table)
+        log = versions.Log(loaded)
+        ids = [entry.snapshot_id for entry in log.entries]
+        place = len(ids) - 1 - ids[::-1].index(version)
+        undone = log.entries[place + 1 :]
+        return RollbackPlan(
+            table=log.name,
+            target=log.version_of(target),
+            current=log.describe(log.entries[-1]),
+            undoes=tuple(map(log.describe, reversed(undone[-_MOST_UNDONE:]))),
+            count=len(undone),
+        )
+
+    def rollback(
+        self,
+        table: str,
+        version: int,
+        *,
+        user: str,
+        expected: int | None = None,
+        reason: str | None = None,
+    ) -> TableVersion:
         """Makes an old version current again, as a new version; history is kept."""
         identifier = names.identify(table, self._settings.warehouse)
         token = uuid.uuid4().hex
+        noted = {
+            "orch.operation": "rollback",
+            "orch.user": user,
+            "orch.rollback-to": str(version),
+            "orch.rollback-id": token,
+        }
+        if reason:
+            noted["orch.reason"] = reason
 
         def attempt() -> TableVersion:
             loaded = self.load(table)
-            for entry in loaded.metadata.snapshot_log[::-1]:
-                snapshot = loaded.metadata.snapshot_by_id(entry.snapshot_id)
-                known = (
-                    snapshot.summary.additional_properties if snapshot and snapshot.summary else {}
-                )
-                if known.get("orch.rollback-id") == token:
-                    return versions.describe(loaded, entry)
+            log = versions.Log(loaded)
+            for entry in reversed(log.entries):
+                if versions.known(log.snapshots.get(entry.snapshot_id)).get("rollback-id") == token:
+                    return log.describe(entry)
             target = versions.snapshot_at(loaded, version, table)
-            if version == loaded.metadata.current_snapshot_id:
-                raise Refused(f"Version {version} of {table} is the current one.", field="version")
-            updates, head = snapshots.restore(
-                loaded,
-                target,
-                {
-                    "orch.operation": "rollback",
-                    "orch.user": user,
-                    "orch.rollback-to": str(version),
-                    "orch.rollback-id": token,
-                },
-            )
+            current = loaded.metadata.current_snapshot_id
+            if expected is not None and current != expected:
+                raise StaleWrite(
+                    f"{log.name} is at version {current} by now.",
+                    field="If-Match",
+                    hint="Look at what came since, and ask again.",
+                )
+            if version == current:
+                raise Refused(
+                    f"Version {version} of {log.name} is the current one.", field="version"
+                )
+            updates, head = snapshots.restore(loaded, target, noted)
             publish.move_main(loaded, updates, head)
             return attempt()
 
         return publish.settled(self._settings, identifier, attempt)
+
+    def pin(self, table: str, version: int, *, pinned: bool) -> TableVersion:
+        """Keeps a version from retention, or lets it go."""
+        identifier = names.identify(table, self._settings.warehouse)
+
+        def attempt() -> TableVersion:
+            loaded = self.load(table)
+            snapshot = versions.snapshot_at(loaded, version, table)
+            found = versions.Log(loaded).version_of(snapshot)
+            if found.pinned == pinned:
+                return found
+            publish.set_tag(loaded, names.pin(version), version if pinned else None)
+            return attempt()
+
+        return publish.settled(self._settings, identifier, attempt)
+
+    def plan_expiry(self, table: str, *, keep: int, superseded_before: datetime) -> Expiry | None:
+        """Which versions may go beyond the newest ones."""
+        return expiry.plan(self.load(table), keep=keep, superseded_before=superseded_before)
+
+    def expire(self, planned: Expiry) -> bool:
+        """Takes them away, files apart; False when the table changed since it was planned."""
+        identifier = names.identify(planned.table, self._settings.warehouse)
+
+        def attempt() -> bool:
+            loaded = self.load(planned.table)
+            known = {snapshot.snapshot_id for snapshot in loaded.metadata.snapshots}
+            gone = [each for each in planned.snapshots if each not in known]
+            if gone or loaded.metadata.current_snapshot_id != planned.seen:
+                return len(gone) == len(planned.snapshots)
+            pins = [names.pin(each) for each in planned.snapshots]
+            if any(pin in loaded.metadata.refs for pin in pins):
+                return False
+            publish.forget(loaded, planned.snapshots, tags=planned.tags, pins=pins)
+            return attempt()
+
+        return publish.settled(self._settings, identifier, attempt)
+
+    def delete_files(self, table: str, paths: Sequence[str]) -> None:
+        """Deletes files that no version holds."""
+        publish.delete_files(self.load(table), paths)
 
     def load(self, table: str) -> Table:
         """The table as pyiceberg has it, for readers in this process.
@@ -137,20 +225,3 @@ class Lake:
                 hint="jupyter orch tables lists what there is.",
             )
         return loaded
-
-    def _info(self, name: str) -> TableInfo:
-        try:
-            table = self.load(name)
-            newest = versions.page(table, cursor=None, limit=1).items
-            last = newest[0] if newest else None
-            return TableInfo(
-                name=name,
-                versions=len(table.metadata.snapshot_log),
-                total_rows=last.total_rows if last else 0,
-                last_version=last,
-            )
-        except (OrchError, OSError, ValueError) as error:
-            if trouble.general(error):  # else each table would wait for it anew
-                raise
-        _log.warning("warehouse.table_unreadable", extra={"table": name})
-        return TableInfo(name=name, versions=0, total_rows=None, last_version=None)

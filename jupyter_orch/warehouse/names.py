@@ -12,6 +12,8 @@ _PART = re.compile(r"[a-z_][a-z0-9_]{0,127}")
 _RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _RESERVED_SCHEMAS = frozenset({"information_schema", "system"})
 _MAX_PARTS = 3
+PIN = "pin-"
+RUN = "run-"
 
 
 def identify(table: str, warehouse: WarehouseSettings) -> Identifier:
@@ -54,14 +56,24 @@ def check_run(run_id: RunId) -> str:
     return run_id
 
 
+def is_run(name: str) -> bool:
+    """Whether it could be the id of a run."""
+    return _RUN.fullmatch(name) is not None
+
+
 def branch(run_id: RunId, attempt: int, sequence: int) -> str:
     """The branch that one output of one attempt is staged on."""
-    return f"run-{check_run(run_id)}-{attempt}" + (f".{sequence}" if sequence > 1 else "")
+    return f"{RUN}{check_run(run_id)}-{attempt}" + (f".{sequence}" if sequence > 1 else "")
 
 
 def tag(run_id: RunId, sequence: int) -> str:
     """The tag of what the run published; the first output of a table has the plain name."""
-    return f"run-{check_run(run_id)}" + (f".{sequence}" if sequence > 1 else "")
+    return f"{RUN}{check_run(run_id)}" + (f".{sequence}" if sequence > 1 else "")
+
+
+def pin(version: int) -> str:
+    """The tag that keeps a version from retention, ours and everybody else's."""
+    return f"{PIN}{version}"
 
 
 def is_remote(path: str) -> bool:

@@ -372,6 +372,8 @@ def _properties(
         noted["orch.slice"] = json.dumps(staged.slice)
     if staged.checks:
         noted[versions.CHECKS] = check_results.to_text(staged.checks)
+    if staged.keys:
+        noted["orch.keys"] = json.dumps(staged.keys)
     return noted
 
 

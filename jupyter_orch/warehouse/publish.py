@@ -174,6 +174,39 @@ def drop_branch(table: Table, branch: str) -> Snapshot | None:
     return head
 
 
+def forget(
+    table: Table, snapshots: Sequence[int], tags: Sequence[str], pins: Sequence[str]
+) -> None:
+    """Takes versions away with their tags, unless main moved or one of these pins is there."""
+    requirements = [
+        _same(table),
+        _at(MAIN_BRANCH, table.metadata.current_snapshot_id),
+        *(_at(pin, None) for pin in pins),
+    ]
+    values = {"snapshot-ids": list(snapshots)}
+    changes = [*map(_without, tags), RemoveSnapshotsUpdate.model_validate(values)]
+    _commit(table, requirements, changes)
+
+
+def set_tag(table: Table, tag: str, snapshot_id: int | None) -> None:
+    """Puts a tag onto a version that is there, or takes it away."""
+    if snapshot_id is None:
+        _commit(table, [_same(table)], [_without(tag)])
+    else:
+        _commit(table, [_same(table)], [_set(tag, snapshot_id, SnapshotRefType.TAG)])
+
+
+def delete_files(table: Table, paths: Sequence[str]) -> None:
+    """Deletes files; one that is gone is fine, and one that resists is left."""
+    for path in paths:
+        try:
+            table.io.delete(path)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            _log.warning("warehouse.file_left", extra={"path": path})
+
+
 def remove_files(table: Table, snapshot: Snapshot) -> None:
     """Deletes what only a dropped snapshot held: its manifests and the files it added."""
     paths = []
@@ -186,11 +219,7 @@ def remove_files(table: Table, snapshot: Snapshot) -> None:
             if entry.snapshot_id == snapshot.snapshot_id
         ]
         paths.append(manifest.manifest_path)
-    for path in (*paths, snapshot.manifest_list):
-        try:
-            table.io.delete(path)
-        except OSError:
-            _log.warning("warehouse.file_left", extra={"path": path})
+    delete_files(table, (*paths, snapshot.manifest_list))
 
 
 def _gave_up(settings: Settings, name: str, error: Exception) -> OrchError:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_orch.warehouse.names import Identifier, is_remote
-from jupyter_orch.warehouse.translate.errors import SqlError
+from jupyter_orch.warehouse.translate.errors import SqlError, unsupported
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,6 +38,9 @@ _DUCK_TYPES = {
     "uuid": "UUID",
     "unknown": "INTEGER",
 }
+
+#: Trino's hidden column: the data file that a row is in.
+PATH = "$path"
 
 #: A column's values are those in the file; the words in its folder's name are escaped.
 _AS_WRITTEN = "hive_partitioning = false"
@@ -67,26 +70,35 @@ class Snapshots:
                 raise missing(self._catalog, identifier) from None
         return self._tables[identifier]
 
-    def shape(self, identifier: Identifier, snapshot_id: int | None) -> str:
+    def shape(self, identifier: Identifier, snapshot_id: int | None, *, paths: bool = False) -> str:
         """A DuckDB query of the same columns without rows; it opens no file."""
         table = self.table(identifier)
-        return _nothing(
-            (table.scan(snapshot_id=snapshot_id) if snapshot_id else table.scan()).projection()
-        )
+        scan = table.scan(snapshot_id=snapshot_id) if snapshot_id else table.scan()
+        return _nothing(scan.projection(), paths=paths)
 
-    def scan(self, identifier: Identifier, snapshot_id: int | None) -> str:
-        """A DuckDB query that answers all rows of the table, of a snapshot or the current one."""
+    def scan(self, identifier: Identifier, snapshot_id: int | None, *, paths: bool = False) -> str:
+        """A DuckDB query that answers all rows of the table, of a snapshot or the current one.
+
+        With `paths` each row names its file, for which the files must be read as they are.
+        """
         table = self.table(identifier)
         scan = table.scan(snapshot_id=snapshot_id) if snapshot_id else table.scan()
         schema = scan.projection()
         tasks = list(scan.plan_files())
         if not tasks:
-            return _nothing(schema)
+            return _nothing(schema, paths=paths)
+        if paths:
+            remote = any(is_remote(task.file.file_path) for task in tasks)
+            if remote or any(task.delete_files for task in tasks) or not read_by_name(table):
+                raise unsupported(
+                    f'"{PATH}" of a table in S3, with deletes or with changed columns'
+                )
+            return _read(tasks, [(f.name, f.name, f.field_type) for f in schema.fields], paths=True)
         if any(task.delete_files for task in tasks):
             return self.register(scan.to_arrow())
         if any(is_remote(task.file.file_path) for task in tasks):
             return self._read_remote(table, scan, tasks)
-        if len(table.metadata.schemas) == 1:
+        if read_by_name(table):
             return _read(tasks, [(f.name, f.name, f.field_type) for f in schema.fields])
         evolved = _evolved(table, schema, tasks)
         return evolved or self.register(scan.to_arrow())
@@ -95,9 +107,7 @@ class Snapshots:
         """Files in a bucket by Arrow's reader, which takes DuckDB's filters and columns."""
         import pyarrow.dataset as ds
 
-        if len(table.metadata.schemas) > 1 or not all(
-            is_remote(task.file.file_path) for task in tasks
-        ):
+        if not read_by_name(table) or not all(is_remote(task.file.file_path) for task in tasks):
             return self.register(scan.to_arrow())
         io = cast("PyArrowFileIO", table.io)
         paths, systems = [], set()
@@ -115,6 +125,19 @@ class Snapshots:
         name = f"__arrow_{self._registered}"
         self._connection.register(name, data)
         return f"SELECT * FROM {name}"  # noqa: S608 - the name is ours
+
+
+def read_by_name(table: "Table") -> bool:
+    """Whether each column has its own name in every file of the table.
+
+    Names that Avro would not take stand in files in another spelling.
+    """
+    from pyiceberg.schema import make_compatible_name
+
+    names = table.schema().column_names
+    return len(table.metadata.schemas) == 1 and all(
+        make_compatible_name(part) == part for name in names for part in name.split(".")
+    )
 
 
 def missing(catalog: "Catalog", identifier: Identifier) -> SqlError:
@@ -176,18 +199,29 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _nothing(schema: "Schema") -> str:
-    columns = (f"CAST(NULL AS {duck_type(f.field_type)}) AS {quote(f.name)}" for f in schema.fields)
+def _nothing(schema: "Schema", *, paths: bool = False) -> str:
+    columns = [f"CAST(NULL AS {duck_type(f.field_type)}) AS {quote(f.name)}" for f in schema.fields]
+    if paths:
+        columns.append(f"CAST(NULL AS VARCHAR) AS {quote(PATH)}")
     return f"SELECT {', '.join(columns)} WHERE false"
 
 
-def _read(tasks: "list[FileScanTask]", columns: "list[tuple[str | None, str, IcebergType]]") -> str:
+def _read(
+    tasks: "list[FileScanTask]",
+    columns: "list[tuple[str | None, str, IcebergType]]",
+    *,
+    paths: bool = False,
+) -> str:
     """Reads files alike: each column by its name in them, or NULL where they lack it.
 
     No field-id map is given to the reader: it would hide the files' statistics from the planner.
     """
+    chosen = _chosen(columns)
+    if paths:  # as the catalog has them; the reader skips files by it
+        inside = tasks[0].file.file_path.removesuffix(_path(tasks[0]))
+        chosen += f", concat({literal(inside)}, filename) AS {quote(PATH)}"
     files = ", ".join(literal(_path(task)) for task in tasks)
-    return f"SELECT {_chosen(columns)} FROM read_parquet([{files}], {_AS_WRITTEN})"  # noqa: S608 - all quoted
+    return f"SELECT {chosen} FROM read_parquet([{files}], {_AS_WRITTEN})"  # noqa: S608 - all quoted
 
 
 def _chosen(columns: "Sequence[tuple[str | None, str, IcebergType]]") -> str:

@@ -24,13 +24,23 @@ from pyiceberg.expressions import (
 )
 from pyiceberg.expressions.literals import literal
 from pyiceberg.io.pyarrow import ArrowScan, _dataframe_to_data_files
-from pyiceberg.manifest import DataFile, ManifestEntry, ManifestEntryStatus, ManifestFile
+from pyiceberg.manifest import (
+    DataFile,
+    ManifestContent,
+    ManifestEntry,
+    ManifestEntryStatus,
+    ManifestFile,
+)
 from pyiceberg.table import CreateTableTransaction, FileScanTask, StagedTable, Table, Transaction
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Operation, Snapshot, Summary
 from pyiceberg.table.sorting import SortOrder
 from pyiceberg.table.update import TableUpdate
-from pyiceberg.table.update.snapshot import _OverwriteFiles, _SnapshotProducer
+from pyiceberg.table.update.snapshot import (
+    _ManifestMergeManager,
+    _OverwriteFiles,
+    _SnapshotProducer,
+)
 
 from jupyter_orch.domain.outputs import OutputMode
 from jupyter_orch.warehouse import layout
@@ -42,6 +52,10 @@ WRITE_ID = "orch.write-id"
 TOTAL_ROWS = "orch.total-rows"
 #: Iceberg's own word for the snapshot that a snapshot was picked from: its files are kept.
 SOURCE_SNAPSHOT = "source-snapshot-id"
+#: So many manifests are put together, up to a size that still leaves most of them unread when one
+#: slice is replaced.
+_MANY_MANIFESTS = 100
+_MANIFEST_BYTES = 256 * 1024
 _MAX_SNAPSHOT_ID = (1 << 53) - 1
 _ROW = "__row"
 
@@ -118,11 +132,33 @@ def build(
 
     For a table that is only staged the updates also make the table.
     """
+    parent = table.metadata.current_snapshot()
+    replaced = _replaced(table, change) if parent is not None else _Replaced()
+    return _rewrite(table, change.files, replaced, reach(change), properties, rows=change.rows)
+
+
+def remove(
+    table: Table, files: Sequence[FileScanTask], properties: Mapping[str, str]
+) -> tuple[tuple[TableUpdate, ...], int]:
+    """Updates that add a snapshot without these files of `main` after it, and its id."""
+    rows = sum(live_rows(table, task) for task in files)
+    gone = _Replaced(files=[task.file for task in files], rows=rows)
+    return _rewrite(table, (), gone, AlwaysTrue(), properties, rows=0)
+
+
+def _rewrite(
+    table: Table,
+    added: Sequence[DataFile],
+    replaced: _Replaced,
+    predicate: BooleanExpression,
+    properties: Mapping[str, str],
+    *,
+    rows: int,
+) -> tuple[tuple[TableUpdate, ...], int]:
     transaction = (
         CreateTableTransaction(table) if isinstance(table, StagedTable) else Planning(table)
     )
     parent = table.metadata.current_snapshot()
-    replaced = _replaced(table, change) if parent is not None else _Replaced()
     base = total_rows(table, parent) if parent is not None else 0
     producer = _Rewrite(
         operation=Operation.OVERWRITE if replaced.files else Operation.APPEND,
@@ -130,16 +166,16 @@ def build(
         io=table.io,
         snapshot_properties={
             **properties,
-            TOTAL_ROWS: str(base - replaced.rows + change.rows),
+            TOTAL_ROWS: str(base - replaced.rows + rows),
         },
         branch=None,
     )
-    for file in (*change.files, *replaced.kept):
+    for file in (*added, *replaced.kept):
         producer.append_data_file(file)
     for file in replaced.files:
         producer.delete_data_file(file)
     if replaced.files:
-        producer.delete_by_predicate(_range(change))
+        producer.delete_by_predicate(predicate)
     producer._snapshot_id = _new_id(table)  # noqa: SLF001
     updates, _ = producer._commit()  # noqa: SLF001
     return (*transaction._updates, *updates), producer.snapshot_id  # noqa: SLF001
@@ -193,6 +229,20 @@ class _Rewrite(_OverwriteFiles):
     def _deleted_entries(self) -> list[ManifestEntry]:
         return super()._deleted_entries() if self._deleted_data_files else []
 
+    def _process_manifests(self, manifests: list[ManifestFile]) -> list[ManifestFile]:
+        """Puts many small ones together: each version lists all of them."""
+        data = [item for item in manifests if item.content == ManifestContent.DATA]
+        if len(data) < _MANY_MANIFESTS:
+            return manifests
+        merge = _ManifestMergeManager(
+            target_size_bytes=_MANIFEST_BYTES,
+            min_count_to_merge=_MANY_MANIFESTS,
+            merge_enabled=True,
+            snapshot_producer=self,
+        )
+        others = [item for item in manifests if item.content != ManifestContent.DATA]
+        return merge.merge_manifests(data) + others
+
 
 class _Restore(_SnapshotProducer["_Restore"]):
     """The files of an older snapshot, unchanged."""
@@ -231,13 +281,13 @@ def _replaced(table: Table, change: Change) -> _Replaced:
         return result  # without keys there is nothing to replace
     write_id = uuid.uuid4()
     counter = itertools.count()
-    for task in table.scan(row_filter=_range(change)).plan_files():
-        if _wholly(task, change):
+    for task in table.scan(row_filter=reach(change)).plan_files():
+        if wholly(task, change):
             result.files.append(task.file)
-            result.rows += _live_rows(table, task)
+            result.rows += live_rows(table, task)
             continue
-        rows = _read(table, task)
-        kept = rows.filter(pc.invert(_mask(rows, change)))
+        rows = read(table, task)
+        kept = rows.filter(pc.invert(hits(rows, change)))
         if kept.num_rows == rows.num_rows:
             continue
         result.files.append(task.file)
@@ -247,8 +297,8 @@ def _replaced(table: Table, change: Change) -> _Replaced:
     return result
 
 
-def _range(change: Change) -> BooleanExpression:
-    """What the rows to replace lie in: exactly the slice, or at least around the keys."""
+def reach(change: Change) -> BooleanExpression:
+    """What a change's rows lie in: exactly the slice, or at least around the keys."""
     if change.mode != "upsert":
         return change.part.filter
     expression: BooleanExpression = AlwaysTrue()
@@ -269,26 +319,30 @@ def _range(change: Change) -> BooleanExpression:
     return expression
 
 
-def _wholly(task: FileScanTask, change: Change) -> bool:
+def wholly(task: FileScanTask, change: Change) -> bool:
+    """Whether the change is about every row of the file, as its statistics say."""
     return change.mode == "replace" and task.residual == AlwaysTrue()
 
 
-def _mask(rows: pa.Table, change: Change) -> Any:
+def hits(rows: pa.Table, change: Change) -> Any:
+    """For each row whether the change is about it."""
     if change.mode != "upsert" or change.key_rows is None:
         return change.part.mask(rows)
     keyed = rows.select(list(change.keys)).append_column(_ROW, pa.array(range(rows.num_rows)))
-    hits = keyed.join(change.key_rows, keys=list(change.keys), join_type="left semi").column(_ROW)
-    return pc.is_in(keyed.column(_ROW), value_set=hits.combine_chunks())
+    found = keyed.join(change.key_rows, keys=list(change.keys), join_type="left semi").column(_ROW)
+    return pc.is_in(keyed.column(_ROW), value_set=found.combine_chunks())
 
 
-def _live_rows(table: Table, task: FileScanTask) -> int:
+def live_rows(table: Table, task: FileScanTask) -> int:
+    """Rows of a file that have not been deleted."""
     if not task.delete_files:
         return task.file.record_count
-    rows: int = _read(table, task).num_rows
+    rows: int = read(table, task).num_rows
     return rows
 
 
-def _read(table: Table, task: FileScanTask) -> pa.Table:
+def read(table: Table, task: FileScanTask) -> pa.Table:
+    """The live rows of a file of any version, in the table's columns of now."""
     schema = table.schema()
     found = ArrowScan(
         table_metadata=table.metadata,

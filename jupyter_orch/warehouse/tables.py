@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from jupyter_orch.warehouse import metadata
 from jupyter_orch.warehouse.names import Identifier
-from jupyter_orch.warehouse.scan import Snapshots, snapshot_of_instant, snapshot_of_version
+from jupyter_orch.warehouse.scan import PATH, Snapshots, snapshot_of_instant, snapshot_of_version
 from jupyter_orch.warehouse.translate.build import Node
 from jupyter_orch.warehouse.translate.errors import SqlError, unsupported
 from jupyter_orch.warehouse.translate.typing import visible_ctes
@@ -39,6 +39,8 @@ class Tables:
         self._session = statement.session
         self._given = statement.given
         self._views: dict[_Read, str] = {}
+        #: Whether the statement asks for the files that rows are in.
+        self._paths = False
 
     def bind(self, tree: Node) -> None:
         """Replaces each table's name by its view.
@@ -46,6 +48,7 @@ class Tables:
         Raises:
             SqlError: A table, schema or snapshot does not exist.
         """
+        self._paths = any(column.name == PATH for column in tree.find_all(exp.Column))
         for table in list(tree.find_all(exp.Table)):
             if not isinstance(table.this, exp.Identifier) or _is_common(table):
                 continue
@@ -58,7 +61,7 @@ class Tables:
     def materialize(self) -> None:
         """Points the views to the data; call it once, after translation."""
         for read, view in self._views.items():
-            scan = self.snapshots.scan(read.identifier, read.snapshot_id)
+            scan = self.snapshots.scan(read.identifier, read.snapshot_id, paths=self._paths)
             self._define(view, scan)
 
     def identifier(self, table: exp.Table) -> Identifier:
@@ -75,9 +78,8 @@ class Tables:
             read = _Read((schema, name), self._snapshot(table, (schema, name)))
             if read not in self._views:
                 self._views[read] = f"__v{len(self._views)}"
-                self._define(
-                    self._views[read], self.snapshots.shape(read.identifier, read.snapshot_id)
-                )
+                shape = self.snapshots.shape(read.identifier, read.snapshot_id, paths=self._paths)
+                self._define(self._views[read], shape)
             view = self._views[read]
         if not table.alias:
             alias = exp.TableAlias(this=exp.to_identifier(table.name, quoted=True))

@@ -270,14 +270,67 @@ export class Api {
   };
   tablePreview = (table: string, version?: string): Promise<T.IPreview> =>
     this.get(`tables/${part(table)}/preview${query({ version })}`);
-  rollback = async (table: string, version: string): Promise<void> => {
-    await this.post(`tables/${part(table)}:rollback`, {
-      version: BigInt(version)
-    });
+  diff = (
+    table: string,
+    before: string,
+    after: string,
+    signal?: AbortSignal
+  ): Promise<T.ITableDiff> =>
+    this.get(`tables/${part(table)}/diff${query({ before, after })}`, signal);
+  planRollback = async (
+    table: string,
+    version: string
+  ): Promise<ITagged<T.IRollbackPlan>> => {
+    const path = `tables/${part(table)}:plan-rollback`;
+    const body = { version: BigInt(version) };
+    const plan = await this.tagged<T.IRollbackPlan>('POST', path, body);
+    const undoes = plan.value.undoes.map(asText);
+    return { ...plan, value: { ...plan.value, undoes } };
+  };
+  /** Refused when readers see another version by now than the plan said. */
+  rollback = async (
+    table: string,
+    version: string,
+    etag: string,
+    reason: string
+  ): Promise<void> => {
+    const body = { version: BigInt(version), reason: reason || null };
+    const path = `tables/${part(table)}:rollback`;
+    await this.tagged('POST', path, body, { 'If-Match': etag });
+  };
+  planUndo = async (
+    run: string
+  ): Promise<ITagged<{ parts: T.IUndoPart[] }>> => {
+    const path = `runs/${part(run)}:plan-undo`;
+    const plan = await this.tagged<{ parts: T.IUndoPart[] }>('POST', path, {});
+    const parts = plan.value.parts.map(each => ({
+      ...each,
+      later: each.later.map(asText)
+    }));
+    return { ...plan, value: { parts } };
+  };
+  /** With `force` also what later versions wrote in the same place. */
+  undo = async (
+    run: string,
+    etag: string,
+    body: { force: boolean; reason: string | null }
+  ): Promise<void> => {
+    const path = `runs/${part(run)}:undo`;
+    await this.tagged('POST', path, body, { 'If-Match': etag });
+  };
+  pinVersion = async (
+    table: string,
+    version: string,
+    pinned: boolean
+  ): Promise<void> => {
+    const verb = pinned ? 'pin' : 'unpin';
+    const body = { version: BigInt(version) };
+    await this.post(`tables/${part(table)}:${verb}`, body);
   };
 
-  private async get<V>(path: string): Promise<V> {
-    return parseExact((await this.request('GET', path)).text) as V;
+  private async get<V>(path: string, signal?: AbortSignal): Promise<V> {
+    const answer = await this.request('GET', path, undefined, {}, signal);
+    return parseExact(answer.text) as V;
   }
 
   private async post<V>(path: string, body: unknown, key?: string): Promise<V> {
@@ -304,13 +357,19 @@ export class Api {
     method: string,
     path: string,
     body?: string,
-    headers: Record<string, string> = {}
+    headers: Record<string, string> = {},
+    signal?: AbortSignal
   ): Promise<{ text: string; headers: Headers }> {
     const sent = new Headers(headers);
     if (body !== undefined) {
       sent.set('Content-Type', 'application/json');
     }
-    const response = await this.send(path, { method, body, headers: sent });
+    const response = await this.send(path, {
+      method,
+      body,
+      headers: sent,
+      signal
+    });
     const text = await response.text();
     if (!response.ok) {
       throw errorOf(response.status, text);

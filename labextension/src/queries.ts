@@ -80,6 +80,8 @@ export const keys = {
   versions: (table: string) => ['table', table, 'versions'] as const,
   preview: (table: string, version: string) =>
     ['table', table, 'preview', version] as const,
+  diff: (table: string, before: string, after: string) =>
+    ['table', table, 'diff', before, after] as const,
   inspect: (path: string) => ['inspect', path] as const,
   fires: (trigger: ITrigger) =>
     ['fires', trigger.id, writeExact(trigger)] as const
@@ -96,7 +98,8 @@ export function staleAfter(change: Pick<IChange, 'kind' | 'key'>): string[][] {
         ...[['backfills'], ['pools']]
       ];
     case 'table':
-      return [['tables'], ['table', change.key]];
+      // What a version holds, and how two of them differ, never changes.
+      return [['tables'], ['table', change.key, 'versions']];
     case 'backfill':
       return [['backfills']];
     case 'pool':
@@ -396,6 +399,22 @@ export function useTablePreview(table: string, version: string) {
       queryFn: () => api.tablePreview(table, version),
       staleTime: Infinity,
       refetchInterval: false
+    }),
+    queryKey
+  );
+}
+
+/** Two versions never change: they are compared once. Leaving ends the engine's work. */
+export function useTableDiff(table: string, before: string, after: string) {
+  const { api } = useOrch();
+  const queryKey = keys.diff(table, before, after);
+  return useStoppable(
+    useQuery({
+      queryKey,
+      queryFn: ({ signal }) => api.diff(table, before, after, signal),
+      staleTime: Infinity,
+      refetchInterval: false,
+      retry: false
     }),
     queryKey
   );

@@ -242,6 +242,73 @@ export interface ITableVersion {
   committed_at: string;
   current: boolean;
   checks: ICheckResult[];
+  slice: Values;
+  keys: string[];
+  /** Why a person rolled back or undid. */
+  reason: string | null;
+  undo_of: string | null;
+  pinned: boolean;
+  /** Only this line is left of it. */
+  expired: boolean;
+}
+
+/** What a roll back would do. */
+export interface IRollbackPlan {
+  table: string;
+  current: ITableVersion;
+  /** The newest of those that readers no longer see. */
+  undoes: ITableVersion[];
+  count: number;
+}
+
+/** What undoing a run would do to one of the versions that it published. */
+export interface IUndoPart {
+  table: string;
+  /** In one sentence. */
+  does: string;
+  later: ITableVersion[];
+  problem: string | null;
+  done: number | bigint | null;
+}
+
+export interface IColumnFacts {
+  null_rate: number | null;
+  distinct: number | null;
+  least: Json;
+  most: Json;
+  mean: Json;
+}
+
+export interface IRowSample {
+  change: 'added' | 'removed' | 'changed';
+  before: Json[] | null;
+  after: Json[] | null;
+  times: number;
+}
+
+/** What changed from one version of a table to another. */
+export interface ITableDiff {
+  schema: {
+    name: string;
+    change: 'added' | 'removed' | 'type';
+    before: string | null;
+    after: string | null;
+  }[];
+  rows_before: number;
+  rows_after: number;
+  keys: string[];
+  compared: string[];
+  added: number;
+  removed: number;
+  changed: number;
+  columns: {
+    name: string;
+    type: string;
+    before: IColumnFacts;
+    after: IColumnFacts;
+  }[];
+  sample: IRowSample[];
+  truncated: boolean;
 }
 
 export interface ITableInfo {

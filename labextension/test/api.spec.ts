@@ -50,11 +50,28 @@ test('digits inside a text stay as they are', () => {
   expect(parseExact(JSON.stringify(value))).toEqual(value);
 });
 
-test('a roll back sends the digits as a number', async () => {
+test('a roll back sends the digits as a number, and what the plan was about', async () => {
+  const plan = `{"undoes": [{"snapshot_id": ${SNAPSHOT}}], "count": 1}`;
+  const planning = answering(200, plan, { ETag: '"7"' });
+  const { value, etag } = await planning.api.planRollback('a.b', SNAPSHOT);
+  expect(planning.sent[0].path).toBe('tables/a.b:plan-rollback');
+  expect(planning.sent[0].init.body).toBe(`{"version":${SNAPSHOT}}`);
+  expect(value.undoes[0].snapshot_id).toBe(SNAPSHOT);
   const { api, sent } = answering(200, '{}');
-  await api.rollback('analytics.flights', SNAPSHOT);
-  expect(sent[0].path).toBe('tables/analytics.flights:rollback');
-  expect(sent[0].init.body).toBe(`{"version":${SNAPSHOT}}`);
+  await api.rollback('a.b', SNAPSHOT, etag, 'wrong file');
+  expect(sent[0].path).toBe('tables/a.b:rollback');
+  expect(sent[0].init.body).toBe(
+    `{"version":${SNAPSHOT},"reason":"wrong file"}`
+  );
+  expect(new Headers(sent[0].init.headers).get('If-Match')).toBe('"7"');
+});
+
+test('an undo says whether later versions go as well', async () => {
+  const { api, sent } = answering(200, '{"versions": []}');
+  await api.undo('r1', '"tag"', { force: true, reason: null });
+  expect(sent[0].path).toBe('runs/r1:undo');
+  expect(sent[0].init.body).toBe('{"force":true,"reason":null}');
+  expect(new Headers(sent[0].init.headers).get('If-Match')).toBe('"tag"');
 });
 
 test('an edit carries the entity tag that it read', async () => {

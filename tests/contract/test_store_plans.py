@@ -32,6 +32,7 @@ WRITING = frozenset(
     | {"notices_sent", "notices_failed", "claim_publications", "open_adhoc", "progress", "close"}
     | {"record_query", "begin_publishing", "finish", "wake_up", "note_change", "beat"}
     | {"attempt_swept", "feed_backfill", "queue_hints"}
+    | {"note_history", "forget_tables", "note_removal", "forget_removal"}
 )
 #: Small whatever the history: only what goes on, or is to be done, is in them.
 SMALL = re.compile(r"ix_run_(queue|claim|turn|active|lease|pool|queue_until|late)\b")
@@ -121,6 +122,12 @@ def questions(store: SqlStore, job: Job, backfill: Backfill) -> dict[str, Callab
         "delete_versions": lambda: store.delete_versions(superseded_before=NOW, limit=5),
         "unused_notebooks": lambda: store.unused_notebooks(["00" * 32, "11" * 32]),
         "lost_attempts": lambda: store.lost_attempts(limit=5),
+        "active_runs": lambda: store.active_runs([some]),
+        "table_heads": store.table_heads,
+        "table_lines": lambda: store.table_lines(["a.b"]),
+        "logged_versions": lambda: store.logged_versions("a.b"),
+        "crowded_tables": lambda: store.crowded_tables(more_than=5),
+        "removals": store.removals,
         "news": lambda: store.news("w", [some], room=True),
         "claim_runs": lambda: store.claim_runs("w", limit=5, lease_seconds=9),
         "heartbeat": lambda: store.heartbeat("w", [(some, 1)], lease_seconds=9),

@@ -1,8 +1,10 @@
 """Runs and tables: looking at them, repeating them, going back."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from journeys.conftest import NARROW, WIDE
 from journeys.stage import Stage, until
 from playwright.sync_api import expect
 
@@ -90,6 +92,17 @@ def test_a_table_goes_back_to_an_earlier_version(lab: Any, two_days: str) -> Non
     expect(versions.first).to_contain_text("current")
     expect(versions.first).to_contain_text("2026-03-02")
     lab.picture("table")
+    line = lab.tab().get_by_role("listbox", name="Versions, the newest one last")
+    newest = line.get_by_role("option").last
+    newest.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Shift+Enter")
+    compared = lab.tab().get_by_role("region", name="Comparison")
+    expect(compared).to_contain_text("added", timeout=RUN)
+    expect(compared.get_by_role("table", name="Rows that differ")).to_contain_text("2026-03-02")
+    lab.picture("diff")
+    assert lab.overflow(".jp-orch-page:visible") == 0
+    compared.get_by_role("button", name="Stop comparing").click()
     versions.nth(1).locator("td").first.click()
     expect(versions.nth(1)).to_have_attribute("aria-selected", "true")
     expect(lab.tab().get_by_text("FOR VERSION AS OF")).to_be_visible()
@@ -99,6 +112,7 @@ def test_a_table_goes_back_to_an_earlier_version(lab: Any, two_days: str) -> Non
     back.click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Roll sales.daily back?")
+    expect(dialog).to_contain_text("sales")
     lab.picture("confirm")
     dialog.get_by_role("button", name="Cancel").click()
     expect(versions.first).to_contain_text("current")
@@ -111,3 +125,34 @@ def test_a_table_goes_back_to_an_earlier_version(lab: Any, two_days: str) -> Non
     expect(lab.tab().locator("tr[data-row]", has_text="current")).to_contain_text("rollback")
     assert versions.count() >= before
     lab.picture("rolled-back")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_a_run_is_undone_from_its_page(
+    lab_at: Callable[..., Any], two_days: str, viewport: Any, dark: bool
+) -> None:
+    """It says what will happen, and the table shows it; nothing is cut off in any window."""
+    lab = lab_at(viewport, dark=dark)
+    page = lab.open().page
+    lab.jobs().get_by_role("button", name="Tables").click()
+    if viewport is NARROW:
+        page.get_by_role("tab", name="Jobs", exact=True).click()
+    lab.tab().get_by_role("row", name="sales.daily").click()
+    line = lab.tab().get_by_role("listbox", name="Versions, the newest one last")
+    expect(line.get_by_role("option").last).to_be_visible()
+    lab.picture("versions")
+    assert lab.overflow(".jp-orch-page:visible") == 0
+    lab.tab().get_by_role("button", name="Compare with the one before").click()
+    expect(lab.tab().get_by_role("region", name="Comparison")).to_contain_text(
+        "changed", timeout=RUN
+    )
+    lab.picture("compared")
+    assert lab.overflow(".jp-orch-page:visible") == 0
+    lab.tab().get_by_role("button", name="Stop comparing").click()
+    lab.tab().locator("tr[data-row]").first.get_by_role("button", name="sales").click()
+    lab.tab().get_by_role("button", name="Undo this run…").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Undo what this run published?")
+    lab.picture("undo")
+    dialog.get_by_role("button", name="Cancel").click()

@@ -92,6 +92,23 @@ def test_a_handle_lists_previews_and_rolls_back() -> None:
         handle.rollback(handle.versions()[0].snapshot_id)
 
 
+def test_a_handle_compares_undoes_and_pins() -> None:
+    """Without a service: the catalog and the engine are all it needs."""
+    old, new = put(1, 2), put(2, 3)
+    handle = orch.table(TABLE)
+    found = handle.diff(old.snapshot_id, new.snapshot_id)
+    assert (found.added, found.removed, found.changed) == (1, 1, 0)
+    assert repr(found) == "Rows 2 → 2: 1 added, 1 removed, 0 changed."
+    assert list(found.to_frame()["change"]) == ["added", "removed"]
+    assert "<table" in found._repr_html_()
+    assert handle.pin(old.snapshot_id).pinned
+    (undone,) = handle.undo(new.run_id or "", reason="wrong file")
+    assert (undone.operation, undone.reason) == ("undo", "wrong file")
+    assert list(orch.read(TABLE)["n"]) == [1, 2]
+    with pytest.raises(NotFound):
+        handle.undo("no-such-run")
+
+
 def test_versions_are_shown_without_markup_of_others() -> None:
     """A job's name is text, whatever it holds."""
     version = TableVersion(

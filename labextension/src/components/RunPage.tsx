@@ -69,7 +69,7 @@ function Loaded(props: { detail: IRunDetail }) {
         <RerunForm detail={detail} onClose={() => setRerunning(false)} />
       )}
       {run.state === 'failed' && <ErrorCell run={run} onShow={showCell} />}
-      <VersionsOfRun versions={detail.versions} />
+      <VersionsOfRun run={run.id} versions={detail.versions} />
       <Tabs
         label={trans.__('Run')}
         chosen={tab}

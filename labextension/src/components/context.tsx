@@ -66,7 +66,11 @@ export interface IOrch {
   /** Shows a short message that goes away by itself. */
   say(message: string, kind: 'success' | 'error'): void;
   /** Asks before something is destroyed. */
-  confirm(title: string, body: string, action: string): Promise<boolean>;
+  confirm(
+    title: string,
+    body: string | React.ReactElement,
+    action: string
+  ): Promise<boolean>;
   copy(text: string): void;
   showNotebook: ExecutedNotebook;
 }

@@ -76,6 +76,64 @@ def test_rolling_back_asks_first(served) -> None:
     assert after[0]["total_rows"] == before[-1]["total_rows"]
 
 
+def test_a_rollback_names_what_it_undoes_and_keeps_the_reason(served) -> None:
+    """The runs of the versions that readers will not see any more."""
+    items = served.json("versions", "analytics.x")["items"]
+    target = next(item for item in items if item["parameters"] == {"x": 4})
+    said = served.shell("rollback", "analytics.x", str(target["snapshot_id"]), answer="n\n")
+    assert "Undoes 2 versions of analytics.x" in said.stdout
+    assert "rollback" in said.stdout
+    back = served.json(
+        "rollback", "analytics.x", str(target["snapshot_id"]), "--yes", "--reason", "x was right"
+    )
+    assert (back["reason"], back["rollback_to"]) == ("x was right", target["snapshot_id"])
+
+
+def test_versions_are_compared_in_a_terminal(served) -> None:
+    """Counts, facts of columns, and some rows."""
+    items = served.json("versions", "analytics.x")["items"]
+    old, new = (
+        next(item for item in items if item["parameters"] == {"x": value}) for value in (3, 4)
+    )
+    versions = str(old["snapshot_id"]), str(new["snapshot_id"])
+    said = served.shell("diff", "analytics.x", *versions)
+    assert said.returncode == 0, said.stderr
+    assert "Rows 1 → 1: 1 added, 1 removed, 0 changed." in said.stdout
+    assert served.json("diff", "analytics.x", *versions)["sample"][0]["after"] == [4]
+    assert served.shell("diff", "analytics.x", versions[0], "5").returncode == 3
+    wrong = served.shell("diff", "analytics.x", *versions, "--key", "nothing")
+    assert wrong.returncode == 2
+    assert "keys" in wrong.stderr
+
+
+def test_a_run_is_undone_once_it_was_asked_for(served) -> None:
+    """What it would do is said first; a version that stands in the way is named."""
+    first = served.json("run", "report", "-p", "x", "5", "--wait")
+    wrong = served.json("run", "report", "-p", "x", "6", "--wait")
+    blocked = served.shell("undo", first["id"], answer="y\n")
+    assert blocked.returncode == 4
+    assert wrong["id"] in blocked.stdout + blocked.stderr
+    refused = served.shell("undo", wrong["id"], answer="n\n")
+    assert refused.returncode == 1
+    assert "Puts the 1 row of the whole table back" in refused.stdout
+    done = served.json("undo", wrong["id"], "--yes", "--reason", "wrong x")["versions"]
+    assert [(each["operation"], each["undo_of"]) for each in done] == [("undo", wrong["id"])]
+    assert served.json("undo", wrong["id"], "--yes")["versions"] == done
+    (newest,) = served.json("versions", "analytics.x", "--limit", "1")["items"]
+    assert newest["reason"] == "wrong x"
+
+
+def test_pins_keep_versions_and_runs(served) -> None:
+    """One word for both."""
+    item = served.json("versions", "analytics.x")["items"][-1]
+    assert served.shell("pin", "analytics.x", str(item["snapshot_id"])).returncode == 0
+    assert "pinned" in served.shell("versions", "analytics.x").stdout
+    assert served.shell("unpin", "analytics.x", str(item["snapshot_id"])).returncode == 0
+    assert not any(each["pinned"] for each in served.json("versions", "analytics.x")["items"])
+    assert served.shell("pin", item["run_id"]).returncode == 0
+    assert served.shell("pin", "analytics.x", "5").returncode == 3
+
+
 def test_tables_for_people(served) -> None:
     """Lists are tables with a line for each thing."""
     for command, word in (

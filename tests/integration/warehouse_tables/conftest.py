@@ -11,10 +11,23 @@ import pytest
 from team_fixture import Team
 from trino_fixture import TrinoServer
 
-from jupyter_orch.domain.ids import RunId, new_id
-from jupyter_orch.domain.outputs import OutputRequest, Provenance, StagedOutput, TableVersion
+from jupyter_orch.domain.ids import DEFAULT_TEAM, RunId, new_id
+from jupyter_orch.domain.model import Actor
+from jupyter_orch.domain.outputs import (
+    OutputRequest,
+    Provenance,
+    StagedOutput,
+    TableInfo,
+    TableVersion,
+)
+from jupyter_orch.service.table_log import TableLog
+from jupyter_orch.service.tables import Tables
 from jupyter_orch.settings import Settings, load
+from jupyter_orch.store.memory import MemoryStore
+from jupyter_orch.store.sql import SqlStore
 from jupyter_orch.warehouse.iceberg import IcebergWarehouse
+
+ADA = Actor(user="ada", team=DEFAULT_TEAM)
 
 
 class Lake:
@@ -62,6 +75,13 @@ class Lake:
     def values(self, table: str, version: int | None = None) -> list[int]:
         """The column `n` of what readers see."""
         return sorted(row["n"] for row in self.rows(table, version))
+
+
+def listed(lake: Lake, store: SqlStore | None = None) -> dict[str, TableInfo]:
+    """The list of tables, as the service shows it."""
+    kept = store or MemoryStore()
+    tables = Tables(kept, kept, lake.warehouse, TableLog(kept, lake.warehouse))
+    return {info.name: info for info in tables.list(ADA).items}
 
 
 def days(day: str, *numbers: int) -> pa.Table:

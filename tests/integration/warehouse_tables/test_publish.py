@@ -10,7 +10,7 @@ import pytest
 from jupyter_orch.domain.errors import BadInput, CheckFailed, OrchError
 from jupyter_orch.domain.outputs import Checks
 
-from .conftest import Lake, days
+from .conftest import Lake, days, listed
 
 TABLE = "analytics.flights"
 FIRST, SECOND = {"day": "2013-01-01"}, {"day": "2013-01-02"}
@@ -20,7 +20,7 @@ def test_first_version_makes_the_table_with_its_rows_and_its_run(lake: Lake) -> 
     """A table that does not exist appears with rows, tag and provenance in one version."""
     staged, who = lake.stage(TABLE, days("2013-01-01", 1, 2))
     assert staged.branch is None
-    assert lake.warehouse.tables().items == ()
+    assert not lake.warehouse.heads()
     version = lake.warehouse.publish(staged, who)
     assert (version.table, version.rows, version.total_rows) == (TABLE, 2, 2)
     assert (version.run_id, version.job_name, version.user) == (who.run_id, "flights", "ada")
@@ -291,7 +291,7 @@ def test_an_unreadable_table_hides_no_other(lake: Lake) -> None:
     lake.write("analytics.other", days("2013-01-01", 1))
     other = lake.warehouse.load("analytics.other")
     other.io.delete(other.metadata_location)
-    found = {info.name: info.total_rows for info in lake.warehouse.tables().items}
+    found = {name: info.total_rows for name, info in listed(lake).items()}
     assert found == {TABLE: 1, "analytics.other": None}
 
 

@@ -14,7 +14,7 @@ from team_fixture import PASSWORD, Team, running_team
 from jupyter_orch.domain.errors import BadInput, OrchError, Unavailable
 from jupyter_orch.warehouse import publish, snapshots
 
-from .conftest import Lake, days
+from .conftest import Lake, days, listed
 
 TABLE = "analytics.flights"
 
@@ -161,7 +161,7 @@ def test_inv7_a_server_that_goes_away_while_staging_leaves_what_was(
     ):
         lake.stage(TABLE, days("2013-01-01", 2), who)
     with pytest.raises(Unavailable, match=r"does not answer|cannot be opened"):
-        lake.warehouse.tables()
+        listed(lake)
     with pytest.raises(OrchError, match=r"does not answer|cannot be opened"):
         lake.warehouse.discard(who.run_id, who.attempt)
     getattr(servers, server).start()

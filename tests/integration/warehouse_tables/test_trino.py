@@ -14,10 +14,12 @@ from trino.exceptions import TrinoQueryError
 from trino_fixture import TrinoServer
 
 from jupyter_orch.domain.errors import Unavailable
+from jupyter_orch.domain.ids import RunId
 from jupyter_orch.service.sweep import Sweep
 from jupyter_orch.settings import Settings, load
 from jupyter_orch.store.memory import MemoryStore
 from jupyter_orch.warehouse.connect import open_connection
+from jupyter_orch.warehouse.iceberg import IcebergWarehouse
 
 from .conftest import Lake, days
 
@@ -140,7 +142,49 @@ def test_what_trino_makes_takes_our_outputs(
     shared.write("made_by_trino.flights", days("2013-01-01", 1, 2), mode="append")
     shared.write("made_by_trino.flights", days("2013-01-01", 5), slice={"day": "2013-01-01"})
     assert ask(trino_server.settings, "SELECT n FROM made_by_trino.flights") == [[5]]
-    assert "made_by_trino.flights" in [info.name for info in shared.warehouse.tables().items]
+    assert "made_by_trino.flights" in shared.warehouse.heads()
+
+
+@pytest.mark.parametrize("keys", [(), ("whole", "word")])
+def test_inv12_a_diff_is_the_same_on_both_engines(
+    trino_server: TrinoServer, shared: Lake, keys: tuple[str, ...]
+) -> None:
+    """Counts, facts and sample, with and without keys; also where versions share files."""
+    name = f"analytics.compared_{len(keys)}"
+    first = shared.write(name, EVERY_TYPE.slice(0, 2), mode="append")
+    second = shared.write(name, EVERY_TYPE.slice(2, 1), mode="append")
+    third = shared.write(name, EVERY_TYPE.slice(2, 1))
+    embedded = IcebergWarehouse(trino_server.embedded)
+    try:
+        for old, new in ((first, second), (second, third), (first, third)):
+            versions = old.snapshot_id, new.snapshot_id
+            by_trino = shared.warehouse.diff(name, *versions, keys=keys)
+            assert by_trino == embedded.diff(name, *versions, keys=keys)
+            assert by_trino.added + by_trino.removed + by_trino.changed > 0
+    finally:
+        embedded.close()
+
+
+def test_undo_and_retention_leave_what_trino_can_read(
+    trino_server: TrinoServer, shared: Lake, ask: Ask
+) -> None:
+    """After a version was taken back and others were taken away."""
+    name = "analytics.taken_back"
+    for number in range(6):
+        shared.write(name, days("2013-01-01", number), slice={"day": "2013-01-01"})
+    wrong = shared.write(name, days("2013-01-02", 9), slice={"day": "2013-01-02"})
+    ask(trino_server.settings, f"UPDATE {name} SET text = 'seen' WHERE n = 5")
+    shared.warehouse.undo(RunId(wrong.run_id or ""), [wrong], user="ada")
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    expiry = shared.warehouse.plan_expiry(name, keep=2, superseded_before=later)
+    assert expiry is not None
+    assert shared.warehouse.expire(expiry)
+    shared.warehouse.delete_files(name, expiry.files)
+    assert ask(trino_server.settings, f"SELECT n, text FROM {name}") == [[5, "seen"]]
+    (snapshots,) = ask(
+        trino_server.settings, 'SELECT count(*) FROM analytics."taken_back$snapshots"'
+    )
+    assert snapshots == [2]
 
 
 def test_dropping_a_renamed_table_leaves_the_new_one_of_its_old_name(

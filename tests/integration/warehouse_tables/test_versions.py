@@ -100,7 +100,7 @@ def test_a_table_without_any_snapshot_takes_an_output(lake: Lake) -> None:
     catalog = lake.warehouse._lake.catalog
     catalog.create_namespace("analytics")
     catalog.create_table(TABLE, days("2013-01-01").schema)
-    assert lake.warehouse.tables().items[0].versions == 0
+    assert not lake.warehouse.history(TABLE).versions
     assert lake.write(TABLE, days("2013-01-01", 1), mode="append").total_rows == 1
 
 
