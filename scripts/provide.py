@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from install import stop
-from trino_parts import TRINO_VERSION, Missing, cache_folder, java, server
+from java_kernel import jar, kernels_java
+from parts import Missing, cache_folder
+from trino_parts import TRINO_VERSION, server, trinos_java
 
 APT_TIMEOUT_SECONDS = 900
 
@@ -35,7 +37,7 @@ class Part:
 
 PARTS = (
     Part(("chromium", "chromium-browser", "google-chrome"), "chromium", "the browser's tests"),
-    Part(("mvn",), "maven", "the tests against a real Trino"),
+    Part(("mvn",), "maven", "the tests against a real Trino and with a Java kernel"),
     Part(("initdb",), "postgresql", "the tests on PostgreSQL", beside="usr/lib/postgresql/*/bin"),
 )
 
@@ -57,17 +59,27 @@ def main() -> None:
                 f"! {part.package} is missing (apt install {part.package}): without {part.without}"
             )
     fetch_trino()
+    fetch_java_kernel()
 
 
 def fetch_trino() -> None:
     """Puts Trino into the cache now, so that no test waits for it."""
     try:
-        java()
+        trinos_java()
         if not (cache_folder() / f"trino-{TRINO_VERSION}").is_dir():
             print("… Fetching Trino, once, about 900 MB", flush=True)
         server()
     except Missing as missing:
         print(f"! Without the tests against a real Trino: {missing}")
+
+
+def fetch_java_kernel() -> None:
+    """Puts the Java kernel into the cache, 14 MB."""
+    try:
+        kernels_java()
+        jar()
+    except Missing as missing:
+        print(f"! Without the tests of a notebook in Java: {missing}")
 
 
 def apt(*arguments: str) -> None:
