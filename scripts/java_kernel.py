@@ -1,6 +1,15 @@
-"""A kernel of another language than Python, for tests: Java, a single jar by Maven."""
+#!/usr/bin/env python3
+"""Installs a kernel of another language than Python: Java, a single jar by Maven.
+
+    scripts/java_kernel.py ~/.local/share/jupyter
+
+writes its kernelspec, named java, below this folder of Jupyter's path.
+"""
 
 import json
+import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -9,6 +18,20 @@ from parts import Missing, cache_folder, fetch, java, sha256
 VERSION = "3.0.1"
 SHA256 = "cffac185dafff9a4d62ffdbeb357822b56931c41421c576314a84d3605addd09"
 _LEAST_JAVA = 22
+_FIX = Path(__file__).parent / "java_kernel_fix" / "LoopThread.java"
+_COMPILE_SECONDS = 120
+#: Exit code when a part cannot be had, so that tests may say which instead of failing.
+_MISSING = 3
+
+
+def main(jupyter_path: str) -> int:
+    """The command line; answers the exit code."""
+    try:
+        install(Path(jupyter_path).expanduser())
+    except Missing as missing:
+        print(missing, file=sys.stderr)
+        return _MISSING
+    return 0
 
 
 def jar() -> Path:
@@ -35,29 +58,38 @@ def kernels_java() -> Path:
     Raises:
         Missing: There is none, or none with a compiler.
     """
-    found = java(_LEAST_JAVA, program="jshell")
+    found = java(_LEAST_JAVA, program="javac")
     if found is None:
         raise Missing(
-            f"The Java kernel needs a JDK {_LEAST_JAVA} or newer with jshell, and none was found. "
-            "Install Temurin 25."
+            f"The Java kernel needs a JDK {_LEAST_JAVA} or newer, not only a runtime, and none "
+            "was found. Install Temurin 25."
         )
     return found
 
 
-def install(jupyter_path: Path, *, name: str = "java", memory_mb: int = 256) -> None:
-    """Writes a kernelspec of it below a folder of JUPYTER_PATH.
+def install(jupyter_path: Path) -> None:
+    """Writes its kernelspec.
 
     Raises:
         Missing: A part cannot be had.
     """
-    # A kernel of a test lives for seconds: it is not worth the better compiler, nor many threads.
-    options = [f"-Xmx{memory_mb}m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+    folder = jupyter_path / "kernels" / "java"
+    folder.mkdir(parents=True, exist_ok=True)
+    program, kernel, fix = kernels_java(), jar(), folder / "fix"
+    subprocess.run(
+        [program.with_name("javac"), "-d", fix, _FIX], check=True, timeout=_COMPILE_SECONDS
+    )
+    # A notebook's kernel lives for a while only: it is not worth the better compiler.
+    options = ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+    classes = ["-cp", f"{fix}{os.pathsep}{kernel}", "org.rapaio.jupyter.kernel.MainApp"]
     spec = {
-        "argv": [str(kernels_java()), *options, "-jar", str(jar()), "{connection_file}"],
+        "argv": [str(program), *options, *classes, "{connection_file}"],
         "display_name": "Java",
         "language": "java",
         "interrupt_mode": "message",
     }
-    folder = jupyter_path / "kernels" / name
-    folder.mkdir(parents=True)
     (folder / "kernel.json").write_text(json.dumps(spec), "utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
