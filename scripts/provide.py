@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from install import stop
+from java_kernel import jar, kernels_java
+from parts import Missing, cache_folder
 from s3_parts import s3_server
-from trino_parts import TRINO_VERSION, Missing, cache_folder, java, server
+from trino_parts import TRINO_VERSION, server, trinos_java
 
 APT_TIMEOUT_SECONDS = 900
 
@@ -36,7 +38,7 @@ class Part:
 
 PARTS = (
     Part(("chromium", "chromium-browser", "google-chrome"), "chromium", "the browser's tests"),
-    Part(("mvn",), "maven", "the tests against a real Trino"),
+    Part(("mvn",), "maven", "the tests against a real Trino and with a Java kernel"),
     Part(("go",), "golang-go", "the tests on S3"),
     Part(("initdb",), "postgresql", "the tests on PostgreSQL", beside="usr/lib/postgresql/*/bin"),
 )
@@ -59,6 +61,7 @@ def main() -> None:
                 f"! {part.package} is missing (apt install {part.package}): without {part.without}"
             )
     fetch_trino()
+    fetch_java_kernel()
     build_s3()
 
 
@@ -73,12 +76,21 @@ def build_s3() -> None:
 def fetch_trino() -> None:
     """Puts Trino into the cache now, so that no test waits for it."""
     try:
-        java()
+        trinos_java()
         if not (cache_folder() / f"trino-{TRINO_VERSION}").is_dir():
             print("… Fetching Trino, once, about 900 MB", flush=True)
         server()
     except Missing as missing:
         print(f"! Without the tests against a real Trino: {missing}")
+
+
+def fetch_java_kernel() -> None:
+    """Puts the Java kernel into the cache, 14 MB."""
+    try:
+        kernels_java()
+        jar()
+    except Missing as missing:
+        print(f"! Without the tests of a notebook in Java: {missing}")
 
 
 def apt(*arguments: str) -> None:

@@ -25,7 +25,8 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 
-from trino_parts import Missing, java, say, server  # noqa: E402
+from parts import Missing, say  # noqa: E402
+from trino_parts import server, trinos_java  # noqa: E402
 
 from jupyter_orch.domain.errors import OrchError  # noqa: E402
 from jupyter_orch.kernel.secrets import resolve  # noqa: E402
@@ -93,7 +94,7 @@ def start(run: Path, warehouse: WarehouseSettings, *, port: int, heap: str, quic
     """Starts the server, unless it runs, and waits until it answers queries."""
     if state(run) is not None:
         return
-    command, home = java(), server()
+    command, home = trinos_java(), server()
     port = port if port > 0 else _free_port(8080 if port == 0 else 0)
     _configure(run, warehouse, home, port)
     flags = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"] if quick else ["-XX:+UseG1GC"]

@@ -14,6 +14,7 @@ from typing import Any
 from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.domain.parameters_check import check, parse, problems
 from jupyter_orch.domain.parameters_infer import Parameter, infer, python_tree
+from jupyter_orch.domain.parameters_java import infer_java
 
 __all__ = [
     "NotebookFacts",
@@ -30,6 +31,8 @@ _TAG_A_CELL = (
     'Tag one code cell with "parameters" (property inspector, Cell tags): its assignments become'
     " the parameters."
 )
+#: Who reads the cell, by language in lower case; Python's is for those that name none, too.
+_READERS = {"java": infer_java}
 _TABLE = re.compile(r"\w+(\.\w+){0,2}")
 
 
@@ -81,21 +84,22 @@ def read_notebook(content: bytes) -> NotebookFacts:
     sources = [_source(cell) for cell in cells if cell.get("cell_type") == "code"]
     tagged = next((_source(cell) for cell in cells if "parameters" in _tags(cell)), None)
     is_python = language is None or language.lower() in {"python", "ipython"}
+    read = infer if is_python else _READERS.get((language or "").lower())
 
     parameters: tuple[Parameter, ...] = ()
     hint: str | None = None
     if tagged is None:
         hint = _TAG_A_CELL
-    elif not is_python:
-        hint = "Parameters can be inferred from Python only; any name is taken for this notebook."
+    elif read is None:
+        hint = "Parameters can be read from Python and Java only; any name is taken for this one."
     else:
-        parameters, hint = infer(tagged)
+        parameters, hint = read(tagged)
     return NotebookFacts(
         kernel=_text(spec.get("name")),
         language=language.lower() if language else None,
         parameters_cell=tagged is not None,
         parameters=parameters,
-        schema=schema(parameters, closed=is_python or tagged is None),
+        schema=schema(parameters, closed=read is not None or tagged is None),
         hint=hint,
         outputs=_outputs(sources) if is_python else (),
     )

@@ -30,7 +30,7 @@ class Stopped(Exception):
 
 
 class CellClient(PapermillNotebookClient):  # type: ignore[misc]
-    """Papermill's client for one run; `stop` may be called from any thread."""
+    """Papermill's client for one run."""
 
     widget_state: dict[str, Any]
 
@@ -86,10 +86,13 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
         self.set_widgets_metadata()
 
     def stop(self) -> None:
-        """Interrupts the cell that runs; safe to say twice."""
+        """Interrupts the cell that runs; safe to say twice.
+
+        For a kernel of ours from the thread of its loop, else from any thread.
+        """
         self._stopping.set()
         if self._lease is not None:
-            signal_group(self._lease.pid, signal.SIGINT)
+            self._lease.interrupt()
             return
         pid = getattr(getattr(self.km, "provisioner", None), "pid", None)
         if pid:

@@ -1,7 +1,8 @@
 """The papermill engine: `papermill in.ipynb out.ipynb --engine jupyter_orch`.
 
 Papermill imports this while it is itself being imported, so that nothing of papermill may be
-imported here before it is used.
+imported here before it is used. Only its translators may, once the engine is there: papermill looks
+for the one of a notebook's language before it asks an engine anything.
 """
 
 from typing import Any
@@ -26,7 +27,34 @@ class OrchEngine:
 
     @classmethod
     def nb_language(cls, nb: Any, language: str | None = None) -> str:
-        """Papermill's rule for the language."""
+        """Papermill's rule for the language; it asks right before it writes the parameters."""
         from papermill.utils import nb_language
 
+        from jupyter_orch.execution.java_translator import learn
+
+        learn(nb)
         return str(nb_language(nb, language))
+
+
+class JavaWords:
+    """Papermill's translator for Java; papermill alone, too, has one where we are installed."""
+
+    @staticmethod
+    def inspect(parameters_cell: Any) -> Any:
+        """What the cell declares."""
+        from jupyter_orch.execution.java_translator import JavaTranslator
+
+        return JavaTranslator.inspect(parameters_cell)
+
+    @staticmethod
+    def codify(parameters: Any, comment: str = "Parameters") -> str:
+        """The text of the injected cell."""
+        from jupyter_orch.execution.java_translator import JavaTranslator
+
+        return JavaTranslator.codify(parameters, comment)
+
+
+from papermill.translators import papermill_translators  # noqa: E402 - see above
+
+for language in ("java", "Java"):  # as its kernels call it
+    papermill_translators.register(language, JavaWords)

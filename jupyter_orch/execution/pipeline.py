@@ -22,7 +22,6 @@ from papermill.execute import (
     remove_error_markers,
 )
 from papermill.iorw import load_notebook_node
-from papermill.parameterize import parameterize_notebook
 
 from jupyter_orch.domain.model import RunError
 from jupyter_orch.domain.states import Reason
@@ -38,6 +37,7 @@ from jupyter_orch.execution.kernels.pool import KernelPool
 from jupyter_orch.execution.log import RunLog
 from jupyter_orch.execution.mask import Masker
 from jupyter_orch.execution.notebook_writer import NotebookWriter
+from jupyter_orch.execution.parameters import parameterize
 from jupyter_orch.kernel.retry import NonRetryableError
 
 #: A cell with this tag keeps its notebook from being executed in a forked kernel.
@@ -161,9 +161,7 @@ class NotebookRun:
         language = language or specs.get_kernel_spec(kernel).language
         specs.get_kernel_spec(kernel)
         if request.parameters:
-            nb = parameterize_notebook(
-                nb, request.parameters, kernel_name=kernel, language=language
-            )
+            nb = parameterize(nb, request.parameters, kernel=kernel, language=language)
         nb = prepare_notebook_metadata(nb, request.notebook, request.output)
         nb = remove_error_markers(nb)
         return SavingManager(nb, Path(request.output), self._progress), kernel

@@ -121,6 +121,14 @@ class ColdKernel:
     async def _is_alive(self) -> bool:
         return not self.exited.done()
 
+    def interrupt(self) -> None:
+        """As its kernelspec wants it: some kernels end with a signal, and want a message."""
+        spec = self._manager.kernel_spec
+        if spec is not None and spec.interrupt_mode == "message":
+            self.client.control_channel.send(self.client.session.msg("interrupt_request", {}))
+        else:
+            signal_group(self.pid, signal.SIGINT)
+
     async def shutdown(self) -> None:
         """Ends it as jupyter_client does, without looking every tenth of a second."""
         with contextlib.suppress(Exception):  # it has ended

@@ -74,6 +74,10 @@ class ForkedKernel:
     def _ended(self) -> None:
         self.client.line.drain()
 
+    def interrupt(self) -> None:
+        """By signal, as ipykernel wants it."""
+        signal_group(self.pid, signal.SIGINT)
+
     async def shutdown(self) -> None:
         """Lets its exit handlers run; kills it when they take too long."""
         self.client.line.put([SHUTDOWN])

@@ -61,6 +61,10 @@ class KernelLease(Protocol):
         """Whether it ended by no fault of its own or of the notebook."""
         ...
 
+    def interrupt(self) -> None:
+        """Asks it to end the cell that runs; from the thread of its loop."""
+        ...
+
     async def shutdown(self) -> None:
         """Ends it as after a last cell: exit handlers run, then it is killed if need be."""
         ...

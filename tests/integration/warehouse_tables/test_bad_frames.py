@@ -262,7 +262,7 @@ def test_a_view_of_that_name_is_no_table(lake: Lake, monkeypatch: pytest.MonkeyP
     with pytest.raises(OrchError):
         lake.warehouse.publish(*lake.stage(TABLE, days("2013-01-01", 1), who))
     lake.warehouse.discard(who.run_id, 1)
-    assert not list((lake.settings.warehouse.location / ".staging").iterdir())
+    assert not list((lake.settings.warehouse.folder / ".staging").iterdir())
 
 
 def test_a_staged_file_that_is_no_parquet_is_refused(lake: Lake) -> None:

@@ -220,7 +220,7 @@ def test_a_check_that_cannot_be_tested_publishes_nothing(
     assert caught.value.field == "checks"
     assert lake.warehouse.load(TABLE).metadata == before
     lake.warehouse.discard(who.run_id, 1)
-    assert not list((lake.settings.warehouse.location / ".staging").iterdir())
+    assert not list((lake.settings.warehouse.folder / ".staging").iterdir())
 
 
 def test_inv6_a_failure_names_every_check_that_failed_and_no_warning(lake: Lake) -> None:

@@ -68,7 +68,7 @@ def test_a_new_column_comes_with_its_rows(lake: Lake) -> None:
     assert sorted(lake.warehouse.load(TABLE).refs()) == sorted(
         ["main", *(f"run-{one.run_id}" for one in lake.warehouse.versions(TABLE).items)]
     )
-    assert not list((lake.settings.warehouse.location / ".staging").iterdir())
+    assert not list((lake.settings.warehouse.folder / ".staging").iterdir())
 
 
 def test_types_become_wider_and_never_narrower(lake: Lake) -> None:

@@ -143,7 +143,7 @@ def test_more_partitions_than_anybody_wants_are_refused(
     with pytest.raises(BadInput, match="more than 10 partitions by id") as caught:
         lake.stage(TABLE, events(*range(11)))
     assert caught.value.field == "partition_by"
-    (folder,) = (lake.settings.warehouse.location / "analytics").glob("flights-*")
+    (folder,) = (lake.settings.warehouse.folder / "analytics").glob("flights-*")
     assert len(list(folder.rglob("*.parquet"))) == 10
 
 

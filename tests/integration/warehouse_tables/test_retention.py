@@ -48,7 +48,7 @@ def listed(lake: Lake, store: MemoryStore) -> list[tuple[int, bool]]:
 
 def files(lake: Lake) -> set[Path]:
     """All files of the table but its metadata's own."""
-    (folder,) = (lake.settings.warehouse.location / "analytics").glob("flights-*")
+    (folder,) = (lake.settings.warehouse.folder / "analytics").glob("flights-*")
     return {path for path in folder.rglob("*") if path.is_file() and not path.name.endswith("json")}
 
 
