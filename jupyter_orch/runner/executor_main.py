@@ -91,7 +91,7 @@ class _Attempt:
         self.key = key
         self._executor = executor
         self._masker = Masker()
-        self.log = RunLog(Path(message["log"]), self._masker)
+        self.log = RunLog(Path(message["log"]), self._masker, limit=message["log_limit"])
         self.run = NotebookRun(
             wire.load(NotebookRequest, message["request"]),
             run_log=self.log,

@@ -180,6 +180,7 @@ class Supervisor:
         child = self._launcher(
             {
                 "log": str(kept / FILE_NAME),
+                "log_limit": int(self._settings.log_limit_mb * _MEGABYTE),
                 "request": {
                     "input": str(folder / "input.ipynb"),
                     "output": str(kept / NOTEBOOK),

@@ -1,0 +1,91 @@
+"""Cells that publish too much, or what is none of Jupyter's: what the notebook then holds."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from .conftest import notebook
+from .test_execution_forked import Bench, bench
+
+__all__ = ["bench"]
+Run = Callable[[Callable[[Bench], Awaitable[None]]], None]
+LIMIT = 100_000  # bytes
+kinds = pytest.mark.parametrize("fork", [True, False], ids=["forked", "stock"])
+
+
+def executed(path: Path) -> Any:
+    """The notebook, which has to be valid and small."""
+    assert path.stat().st_size < 20 * LIMIT
+    nb = nbformat.read(path, 4)
+    nbformat.validate(nb)
+    return nb
+
+
+@kinds
+def test_displays_that_grow_are_capped(bench: Run, fork: bool) -> None:
+    """A progress bar stays as it was drawn last; one that takes too much becomes a note."""
+    bar = (
+        "from IPython.display import HTML, display\n"
+        "bar = display(HTML('0'), display_id=True)\n"
+        "for n in range(100):\n    bar.update(HTML(f'{n}' + 'x' * 2000))\n"
+    )
+    many = (
+        "for _ in range(50):\n    display(HTML('small'), display_id='many')\n"
+        "large = display(HTML('small'), display_id=True)"
+    )
+    grow = "bar.update(HTML('y' * 90_000))\ndisplay(HTML('z' * 5000), display_id='many')\n"
+    grow += "large.update(HTML('w' * 5_000_000))"
+
+    async def test(bench: Bench) -> None:
+        _, result, target = bench.begin(notebook(bar, many, grow), output_limit=LIMIT, fork=fork)
+        assert (await result).reason is None
+        first, second, _ = executed(target).cells
+        assert first.outputs[0].data["text/html"] == "y" * 90_000
+        assert all("longer than 0.1 MB" in shown.data["text/plain"] for shown in second.outputs)
+
+    bench(test)
+
+
+@kinds
+def test_the_message_of_an_error_is_capped(bench: Run, fork: bool) -> None:
+    """In the notebook and in what people are told; so are errors that are shown in a loop."""
+    loop = (
+        "for n in range(200):\n"
+        "    try:\n        raise ValueError('e' * 10_000)\n"
+        "    except ValueError:\n        get_ipython().showtraceback()\n"
+    )
+
+    async def test(bench: Bench) -> None:
+        cells = notebook(loop, "raise ValueError('x' * 5_000_000)")
+        _, result, target = bench.begin(cells, output_limit=LIMIT, fork=fork)
+        ended = await result
+        assert ended.error is not None
+        assert ended.error.name == "ValueError"
+        assert len(ended.error.message) < 200_000
+        executed(target)
+
+    bench(test)
+
+
+def test_the_state_of_widgets_is_capped(bench: Run) -> None:
+    """What is too large is not in the notebook; the others are, and the log says so."""
+    cell = (
+        "import ipywidgets\n"
+        "slider = ipywidgets.IntSlider(value=7)\n"
+        "large = ipywidgets.HTML('x' * 3_000_000)\n"
+        "image = ipywidgets.Image(value=b'y' * 3_000_000)\n"
+        "display(slider, large, image)"
+    )
+
+    async def test(bench: Bench) -> None:
+        _, result, target = bench.begin(notebook(cell), output_limit=LIMIT)
+        assert (await result).reason is None
+        (state,) = executed(target).metadata.widgets.values()
+        values = [model["state"].get("value") for model in state["state"].values()]
+        assert 7 in values
+        assert len(bench.events("widgets.too_large")) == 1
+
+    bench(test)
