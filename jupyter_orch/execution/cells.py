@@ -7,7 +7,13 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from jupyter_core.utils import run_sync
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import (
+    CellExecutionComplete,
+    CellExecutionError,
+    CellTimeoutError,
+    DeadKernelError,
+)
+from nbformat import ValidationError
 from papermill.clientwrap import PapermillNotebookClient
 
 from jupyter_orch.execution.kernels.lease import KernelLease, signal_group
@@ -30,6 +36,10 @@ _LAST_MESSAGES = 0.05
 
 class Stopped(Exception):
     """The run was asked to stop; no further cell starts."""
+
+
+class BadMessage(Exception):
+    """A kernel sent what is none of Jupyter's messages; the text says what was wrong with it."""
 
 
 class CellClient(PapermillNotebookClient):  # type: ignore[misc]
@@ -139,10 +149,22 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
         await super()._async_check_alive()
 
     def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
-        """Masks and caps the message before papermill's client sees it."""
-        if not self._admit(msg, cell, cell_index):
-            return None
-        return super().process_message(msg, cell, cell_index)
+        """Masks and caps the message before papermill's client sees it.
+
+        Raises:
+            BadMessage: The kernel sent what is none of Jupyter's messages.
+        """
+        try:
+            if not self._admit(msg, cell, cell_index):
+                return None
+            return super().process_message(msg, cell, cell_index)
+        except (CellExecutionComplete, ValidationError):
+            raise
+        except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+            kind, reason = msg.get("msg_type"), f"{type(error).__name__}: {error}"
+            raise BadMessage(
+                f"The kernel sent a message {kind!r} that is none: {reason}"
+            ) from error
 
     def _admit(self, msg: Any, cell: Any, cell_index: int) -> bool:
         kind = msg["msg_type"]

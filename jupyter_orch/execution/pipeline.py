@@ -26,7 +26,7 @@ from papermill.parameterize import parameterize_notebook
 
 from jupyter_orch.domain.model import RunError
 from jupyter_orch.domain.states import Reason
-from jupyter_orch.execution.cells import CellClient, Stopped
+from jupyter_orch.execution.cells import BadMessage, CellClient, Stopped
 from jupyter_orch.execution.kernels.cgroup import Limits
 from jupyter_orch.execution.kernels.lease import (
     KernelFailed,
@@ -195,7 +195,7 @@ class NotebookRun:
             self._client.stop()
         try:
             await self._client.run_in(lease)
-        except (CellTimeoutError, DeadKernelError, Stopped, ValidationError) as error:
+        except (BadMessage, CellTimeoutError, DeadKernelError, Stopped, ValidationError) as error:
             return self._why(error, lease, manager.current)
         finally:
             await lease.shutdown()
@@ -236,7 +236,9 @@ class NotebookRun:
             timeout = self._request.cell_timeout_seconds
             message = f"The cell took longer than {timeout:g} s." if timeout else str(error)
             return _failed(Reason.CELL_TIMEOUT, "CellTimeout", message, cell)
-        if isinstance(error, ValidationError):  # it published what no notebook can hold
+        if isinstance(
+            error, BadMessage | ValidationError
+        ):  # it published what no notebook can hold
             return _failed(Reason.USER_ERROR, type(error).__name__, str(error), cell)
         if self._client is not None and self._client.unanswered:
             return _failed(Reason.USER_ERROR, "NoReply", _NO_REPLY, cell)

@@ -7,7 +7,9 @@ from typing import Any
 import nbformat
 import pytest
 
-from .conftest import notebook
+from jupyter_orch.domain.states import Reason
+
+from .conftest import notebook, text_of
 from .test_execution_forked import Bench, bench
 
 __all__ = ["bench"]
@@ -87,5 +89,40 @@ def test_the_state_of_widgets_is_capped(bench: Run) -> None:
         values = [model["state"].get("value") for model in state["state"].values()]
         assert 7 in values
         assert len(bench.events("widgets.too_large")) == 1
+
+    bench(test)
+
+
+NONSENSE = {
+    "a name that is a list": (
+        "'display_data', {'data': {}, 'metadata': {}, 'transient': {'display_id': [1]}}"
+    ),
+    "no data": "'display_data', {}",
+    "no text": "'stream', {'name': 'stdout', 'text': 5}",
+    "a widget of nobody": (
+        "'comm_open', {'target_name': 'jupyter.widget', 'comm_id': 'a', 'data': 5}"
+    ),
+    "a status without a state": "'status', {}",
+    "an error without lines": "'error', {'ename': 'E', 'evalue': 'v', 'traceback': 5}",
+}
+
+
+@pytest.mark.parametrize("said", NONSENSE.values(), ids=NONSENSE.keys())
+def test_what_is_no_message_fails_the_run_as_the_users(bench: Run, said: str) -> None:
+    """It says which message it was; the next notebook runs."""
+    cell = (
+        "kernel = get_ipython().kernel\n"
+        f"kernel.session.send(kernel.iopub_socket, {said}, parent=kernel.get_parent())"
+    )
+
+    async def test(bench: Bench) -> None:
+        _, result, target = bench.begin(notebook("print('kept')", cell, "print('never')"))
+        ended = await result
+        assert ended.reason is Reason.USER_ERROR
+        assert ended.error is not None
+        assert ended.error.cell_index == 1
+        assert "message" in ended.error.message or ended.error.name == "NotebookValidationError"
+        assert text_of(executed(target)) == "kept\n"
+        assert await bench.text("print('next')") == "next\n"
 
     bench(test)
