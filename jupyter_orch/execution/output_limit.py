@@ -135,8 +135,9 @@ class OutputLimit:
             much = f"has more than {_MOST_OUTPUTS:,} parts"
         note = f"\n[jupyter_orch: this cell's output {much}; the run's log has more of it]\n"
         if kind == "stream":
-            content["text"] = content["text"].encode()[: max(room, 0)].decode("utf-8", "ignore")
-            content["text"] += note
+            room = max(room, 0)
+            beginning = content["text"][:room].encode("utf-8", "replace")
+            content["text"] = beginning[:room].decode("utf-8", "ignore") + note
         else:
             content["data"] = {"text/plain": note.strip()}
             content["metadata"] = {}

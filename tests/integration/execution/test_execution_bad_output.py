@@ -1,10 +1,12 @@
 """Cells that publish too much, or what is none of Jupyter's: what the notebook then holds."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 import pytest
 
 from jupyter_orch.domain.states import Reason
@@ -89,6 +91,32 @@ def test_the_state_of_widgets_is_capped(bench: Run) -> None:
         values = [model["state"].get("value") for model in state["state"].values()]
         assert 7 in values
         assert len(bench.events("widgets.too_large")) == 1
+
+    bench(test)
+
+
+@pytest.mark.slow
+def test_a_flood_of_output_takes_little_memory(bench: Run) -> None:
+    """Neither the executor's, which is this process, nor the kernel's; file and log are bounded."""
+    flood = (
+        "import resource\nline = 'x' * 99_999\nfor _ in range(3000):\n    print(line)\n"
+        "open('peak', 'w').write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))"
+    )
+
+    async def test(bench: Bench) -> None:
+        await bench.text("print(1)")
+        me = psutil.Process()
+        before = peak = me.memory_info().rss
+        _, result, target = bench.begin(notebook(flood, "print('after')"), output_limit=LIMIT)
+        while not result.done():
+            peak = max(peak, me.memory_info().rss)
+            await asyncio.sleep(0.01)
+        assert (await result).reason is None
+        assert peak - before < 150_000_000
+        assert int(await bench.written("peak")) * 1024 < 300_000_000
+        assert text_of(executed(target)).endswith("more of it]\nafter\n")
+        assert (bench.folder / "log.jsonl").stat().st_size < 110_000_000
+        assert bench.events("log.full")
 
     bench(test)
 
