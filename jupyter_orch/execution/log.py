@@ -1,5 +1,6 @@
 """The log of an attempt: JSON lines, each written whole, by any number of processes."""
 
+import contextlib
 import json
 import os
 from datetime import UTC, datetime
@@ -32,13 +33,18 @@ class RunLog:
         self._masker = masker or Masker()
         #: Bytes that may still be written.
         self.room = limit
+        #: Whether a line was cut, by a disk that is full.
+        self._torn = False
         #: Whether there was something to write that had no room: only the end is told after that.
         self.full = False
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._file = os.open(path, flags, 0o600)
 
     def write(self, event: str, *, level: Level = "info", **fields: Any) -> None:
-        """Adds one line: the event's name and the fields that have a value, secrets masked."""
+        """Adds one line: the event's name and the fields that have a value, secrets masked.
+
+        A line that the disk does not take is lost: no run fails for its log.
+        """
         if self.full and not event.startswith(_ALWAYS):
             return
         moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -52,10 +58,22 @@ class RunLog:
             data = json.dumps({"time": moment, "level": "warning", "event": "log.full"}).encode()
             data += b"\n"
         self.room -= len(data)
-        while data:
-            data = data[os.write(self._file, data) :]
+        self._append(data)
+
+    def _append(self, data: bytes) -> None:
+        if self._torn:
+            data = b"\n" + data
+        try:
+            while data:
+                data = data[os.write(self._file, data) :]
+                self._torn = bool(data)
+        except OSError:
+            return
 
     def close(self) -> None:
         """Makes what was written outlive a power cut."""
-        os.fsync(self._file)
-        os.close(self._file)
+        try:
+            with contextlib.suppress(OSError):
+                os.fsync(self._file)
+        finally:
+            os.close(self._file)

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -142,9 +142,10 @@ class NotebookRun:
         try:
             stopped = await self._execute(manager, kernel, env, kernels)
             manager.notebook_complete()
-            return result_of(manager.nb) if stopped is None else stopped
+            result = result_of(manager.nb) if stopped is None else stopped
         finally:
-            manager.save(durable=True)
+            unsaved = manager.close()
+        return result if unsaved is None else _unsaved(result, unsaved)
 
     def _prepare(self) -> tuple["SavingManager", str]:
         """Loads and parameterizes as papermill's `execute_notebook` does."""
@@ -166,7 +167,10 @@ class NotebookRun:
             )
         nb = prepare_notebook_metadata(nb, request.notebook, request.output)
         nb = remove_error_markers(nb)
-        return SavingManager(nb, Path(request.output), self._progress), kernel
+        return SavingManager(nb, Path(request.output), self._progress, self._not_saved), kernel
+
+    def _not_saved(self, error: OSError) -> None:
+        self._log.write("notebook.not_saved", level="warning", error=str(error))
 
     async def _execute(
         self,
@@ -280,6 +284,22 @@ def _end_of(kernel: KernelLease) -> str:
     return f"signal {signal.Signals(-code).name}"
 
 
+def _unsaved(result: NotebookResult, error: OSError) -> NotebookResult:
+    """A run of whose notebook not everything could be kept."""
+    said = f"The executed notebook could not be saved: {error.strerror}."
+    if result.error is None:
+        return _failed(Reason.PLATFORM_ERROR, "NotSaved", said)
+    message = f"{result.error.message} {said}".strip()
+    return replace(result, error=replace(result.error, message=message))
+
+
+def not_executed(error: OSError) -> NotebookResult:
+    """A run that the system did not let begin or go on."""
+    return _failed(
+        Reason.PLATFORM_ERROR, type(error).__name__, f"The notebook was not executed: {error}."
+    )
+
+
 def result_of(nb: Any) -> NotebookResult:
     """What papermill thinks of an executed notebook; adds its error markers to it."""
     try:
@@ -299,13 +319,29 @@ def result_of(nb: Any) -> NotebookResult:
 class SavingManager(NotebookExecutionManager):  # type: ignore[misc]
     """Papermill's manager, which saves atomically, and tells how far it is.
 
-    It saves whenever papermill does and something else but the next save follows.
+    It saves whenever papermill does and something else but the next save follows. A save that fails
+    is made up for by the next one; `close` makes the last one.
     """
 
-    def __init__(self, nb: Any, path: Path, progress: Callable[[int, int], None]) -> None:
+    def __init__(
+        self,
+        nb: Any,
+        path: Path,
+        progress: Callable[[int, int], None],
+        not_saved: Callable[[OSError], None] = lambda _error: None,
+    ) -> None:
+        """Takes over a notebook.
+
+        Args:
+            nb: An nbformat notebook.
+            path: Where it is saved.
+            progress: Gets the cells done and all of them.
+            not_saved: Gets why a save failed that is not the last one.
+        """
         super().__init__(nb, progress_bar=False)
         self._writer = NotebookWriter(path)
         self._tell = progress
+        self._not_saved = not_saved
         #: Position of the cell that runs.
         self.current: int | None = None
         self._running: int | None = None
@@ -318,9 +354,24 @@ class SavingManager(NotebookExecutionManager):  # type: ignore[misc]
             self._behind = True
             return
         running = None if self._behind else self._running
+        try:
+            self._writer.save(self.nb, running=running, durable=durable)
+        except OSError as error:
+            if durable:
+                raise
+            self._behind = True
+            self._not_saved(error)
+            return
         self._behind = False
-        self._writer.save(self.nb, running=running, durable=durable)
         self.last_save_time = self.now()
+
+    def close(self) -> OSError | None:
+        """Saves for good; answers why that failed."""
+        try:
+            self.save(durable=True)
+        except OSError as error:
+            return error
+        return None
 
     def cell_start(self, cell: Any, cell_index: int | None = None, **options: Any) -> None:
         """Papermill's, remembering where we are."""

@@ -65,6 +65,8 @@ class _Executor:
 
     async def execute(self, attempt: "_Attempt", env: Mapping[str, str]) -> None:
         """Executes the notebook and tells how it ended; an attempt hurts only itself."""
+        from jupyter_orch.execution.pipeline import not_executed
+
         try:
             for name in FOLDERS:
                 Path(env[name]).mkdir(mode=0o700, exist_ok=True)  # noqa: ASYNC240 - a moment
@@ -72,6 +74,8 @@ class _Executor:
             self.tell(attempt.key, "finished", result=wire.dump(result))
         except asyncio.CancelledError:
             return
+        except OSError as error:  # its private folder cannot be written, or the like
+            self.tell(attempt.key, "finished", result=wire.dump(not_executed(error)))
         except Exception:  # noqa: BLE001 - the supervisor makes a platform error of it
             traceback.print_exc()
             self.tell(attempt.key, "broken", traceback=traceback.format_exc())

@@ -346,8 +346,12 @@ def _failed(reason: Reason, message: str, traceback: str = "") -> Ending:
 
 
 def _platform_error(error: Exception) -> Ending:
-    message = error.message if isinstance(error, OrchError) else f"The worker failed: {error!r}"
+    message = error.message if isinstance(error, OrchError) else _words(error)
     return _failed(Reason.PLATFORM_ERROR, message)
+
+
+def _words(error: Exception) -> str:
+    return f"The worker failed: {error if isinstance(error, OSError) else repr(error)}"
 
 
 def _log_end(log: RunLog, ending: Ending) -> None:

@@ -183,7 +183,8 @@ class OutStream(iostream.OutStream):
             try:
                 data = os.read(self._fid, size)
                 self.write(self._decoder.decode(data))
-                os.write(self._original_stdstream_copy, data[: max(0, _ECHOED - self._echoed)])
+                with contextlib.suppress(OSError):  # its disk is full, or the notebook closed it
+                    os.write(self._original_stdstream_copy, data[: max(0, _ECHOED - self._echoed)])
                 self._echoed += size
             finally:
                 self._drainer = None
