@@ -3,9 +3,11 @@
 The file equals papermill's: injected-parameters cell, `metadata.papermill`, error markers.
 """
 
+import asyncio
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -46,6 +48,10 @@ _KERNEL_START_TIMEOUT = 120  # seconds; a loaded machine takes its time
 _NO_REPLY = "The kernel was done with the cell and did not say how it ended."
 _LOST_WITH_PARENT = "The process that the kernel was forked from ended, and the kernel with it."
 _LAST_WORDS = 4000  # bytes
+#: Times what the last save took that the next one keeps away from it, else a notebook of many cells
+#: would spend its time on saves; and seconds that this may be at most.
+_SAVE_PAUSE = 20
+_LONGEST_SAVE_PAUSE = 30.0
 _ERROR_MARKERS = 2  # cells that papermill inserts before the one that raised
 
 
@@ -319,8 +325,9 @@ def result_of(nb: Any) -> NotebookResult:
 class SavingManager(NotebookExecutionManager):  # type: ignore[misc]
     """Papermill's manager, which saves atomically, and tells how far it is.
 
-    It saves whenever papermill does and something else but the next save follows. A save that fails
-    is made up for by the next one; `close` makes the last one.
+    It saves whenever papermill does, unless the next save follows at once or the last one took so
+    long that this one has to wait. A save that fails is made up for by the next one; `close` makes
+    the last one.
     """
 
     def __init__(
@@ -347,12 +354,16 @@ class SavingManager(NotebookExecutionManager):  # type: ignore[misc]
         self._running: int | None = None
         #: Whether the next save follows at once, and whether one was left out for that.
         self._followed = self._behind = False
+        #: When the next save may be, by the monotonic clock, and who makes it then.
+        self._next_save = 0.0
+        self._later: asyncio.TimerHandle | None = None
 
     def save(self, *, durable: bool = False, **_options: Any) -> None:
         """Saves atomically; durable, for the last save, it outlives a power cut."""
-        if self._followed and not durable:
+        if not durable and (self._followed or self._wait()):
             self._behind = True
             return
+        began = time.monotonic()
         running = None if self._behind else self._running
         try:
             self._writer.save(self.nb, running=running, durable=durable)
@@ -362,11 +373,34 @@ class SavingManager(NotebookExecutionManager):  # type: ignore[misc]
             self._behind = True
             self._not_saved(error)
             return
+        finally:
+            ended = time.monotonic()
+            pause = min(_SAVE_PAUSE * (ended - began), _LONGEST_SAVE_PAUSE)
+            self._next_save = ended + pause
         self._behind = False
         self.last_save_time = self.now()
 
+    def _wait(self) -> bool:
+        """Whether it is too early to save again; where there is a loop, that does it in time."""
+        rest = self._next_save - time.monotonic()
+        if rest <= 0:
+            return False
+        if self._later is None:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                return False
+            self._later = loop.call_later(rest, self._save_later)
+        return True
+
+    def _save_later(self) -> None:
+        self._later = None
+        self.save()
+
     def close(self) -> OSError | None:
         """Saves for good; answers why that failed."""
+        if self._later is not None:
+            self._later.cancel()
         try:
             self.save(durable=True)
         except OSError as error:
