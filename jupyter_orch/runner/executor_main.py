@@ -18,6 +18,7 @@ from typing import Any
 
 from jupyter_orch import wire
 from jupyter_orch.runner.environment import FOLDERS
+from jupyter_orch.runner.guard import leave_guard
 from jupyter_orch.runner.process import die_with_parent
 
 _LONGEST_LINE = 1 << 28  # bytes
@@ -29,6 +30,7 @@ def main() -> None:
     line, worker = int(sys.argv[1]), int(sys.argv[2])
     if os.getppid() != worker:  # it ended before we asked to die with it
         return
+    leave_guard(worker, line)
     asyncio.run(_serve(socket.socket(fileno=line)))
 
 
