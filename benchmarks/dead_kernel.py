@@ -1,7 +1,8 @@
 """How soon a kernel that was killed is noticed, and how soon its notebook has a result.
 
-Counted from `kill -9`; the notebook waits in its second cell. The result is there once the partial notebook is on disk, and
-whatever the kernel has left in a session of its own has ended. Prints one JSON line.
+Counted from `kill -9`; the notebook waits in its second cell. The result is there once the partial
+notebook is on disk, and whatever the kernel has left in a session of its own has ended. Prints one
+JSON line.
 """
 
 import argparse
