@@ -121,6 +121,31 @@ def test_a_flood_of_output_takes_little_memory(bench: Run) -> None:
     bench(test)
 
 
+@pytest.mark.slow
+@kinds
+def test_a_display_of_two_hundred_megabytes_becomes_a_note(bench: Run, fork: bool) -> None:
+    """The log has no room for it either, and names its size."""
+    cell = "from IPython.display import HTML, display\ndisplay(HTML('y' * 200_000_000))"
+
+    async def test(bench: Bench) -> None:
+        await bench.text("print(1)")
+        me = psutil.Process()
+        before = peak = me.memory_info().rss
+        _, result, target = bench.begin(notebook(cell, "print('after')"), fork=fork)
+        while not result.done():
+            peak = max(peak, me.memory_info().rss)
+            await asyncio.sleep(0.01)
+        assert (await result).reason is None
+        assert peak - before < 900_000_000  # the message, a few times
+        first, second = executed(target).cells
+        assert "longer than 10 MB" in first.outputs[0].data["text/plain"]
+        assert second.outputs[0].text == "after\n"
+        (left_out,) = bench.events("output.left_out")
+        assert left_out["bytes"] > 200_000_000
+
+    bench(test)
+
+
 NONSENSE = {
     "a name that is a list": (
         "'display_data', {'data': {}, 'metadata': {}, 'transient': {'display_id': [1]}}"
