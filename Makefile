@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Tests that start the service as people do, several times each.
 RUNNING := $(addprefix tests/integration/,cli end_to_end fleet notify)
-BENCHMARKS := retention takeover cron_oracle fast_motion due_at_once history execution saves burst
+BENCHMARKS := retention takeover cron_oracle fast_motion due_at_once history execution saves burst dead_kernel
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 help: ## this list
@@ -71,6 +71,12 @@ soak: ## 100,000 kernels forked one after the other: nothing may be left of them
 	@SOAK_FORKS=$(or $(FORKS),100000) $(BIN)/python -m pytest --timeout 0 \
 	  tests/integration/execution/test_execution_forked.py -k thousand
 
+kills: ## kill kernels and processes of the service at random, 200 times; KILLS and SEED change that
+	@$(PYTHON) scripts/install.py test
+	@$(BIN)/python scripts/provide.py
+	@KILLS=$(or $(KILLS),200) KILLS_SEED=$(SEED) $(BIN)/python -m pytest \
+	  tests/integration/execution/test_execution_random_kills.py
+
 bench-peers: ## Airflow and jupyter-scheduler beside us; installs both into ~/.cache, takes twenty minutes
 	@$(PYTHON) scripts/install.py test
 	@$(BIN)/python scripts/provide.py
@@ -80,4 +86,4 @@ clean: ## remove what was built; data of the demo too
 	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis test-artifacts build dist \
 	  labextension/lib labextension/node_modules jupyter_orch/_labextension
 
-.PHONY: help demo test test-running test-parts lint ui trino trino-stop screenshots chaos bench bench-peers soak clean
+.PHONY: help demo test test-running test-parts lint ui trino trino-stop screenshots chaos bench bench-peers soak kills clean

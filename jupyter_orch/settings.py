@@ -49,6 +49,7 @@ class Settings:
     #: Processes and threads of the same; 0: any number.
     process_limit: int
     output_limit_mb: float
+    log_limit_mb: float
     warehouse: WarehouseSettings
     notify: NotifySettings
     #: Age at which ended runs are removed, in days; 0 keeps them for ever.
@@ -90,6 +91,7 @@ def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> 
         memory_limit_mb=reader.whole("execution.memory_limit_mb", 0, least=0),
         process_limit=reader.whole("execution.process_limit", 4096, least=0),
         output_limit_mb=reader.number("execution.output_limit_mb", 10.0, least=0.001),
+        log_limit_mb=reader.number("execution.log_limit_mb", 100.0, least=0.001),
         warehouse=read_warehouse(reader, state_dir),
         notify=read_notify(reader),
         retention_days=reader.number("retention.days", 90.0, least=0, most=_LONGEST_DAYS),

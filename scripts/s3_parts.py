@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from trino_parts import Missing, cache_folder, say
+from parts import Missing, cache_folder, say
 
 MODULE = "github.com/versity/versitygw"
 VERSION = "v1.8.0"

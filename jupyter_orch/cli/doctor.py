@@ -89,6 +89,7 @@ _VALUES: dict[str, Callable[[Settings], Any]] = {
     "execution.memory_limit_mb": lambda settings: settings.memory_limit_mb,
     "execution.process_limit": lambda settings: settings.process_limit,
     "execution.output_limit_mb": lambda settings: settings.output_limit_mb,
+    "execution.log_limit_mb": lambda settings: settings.log_limit_mb,
     "warehouse.catalog": lambda settings: settings.warehouse.catalog,
     "warehouse.schema": lambda settings: settings.warehouse.schema,
     "warehouse.location": lambda settings: settings.warehouse.location.removeprefix("file://"),

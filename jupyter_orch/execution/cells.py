@@ -3,17 +3,23 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from jupyter_core.utils import run_sync
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import (
+    CellExecutionComplete,
+    CellExecutionError,
+    CellTimeoutError,
+    DeadKernelError,
+)
+from nbformat import ValidationError
 from papermill.clientwrap import PapermillNotebookClient
 
 from jupyter_orch.execution.kernels.lease import KernelLease, signal_group
 from jupyter_orch.execution.log import RunLog
 from jupyter_orch.execution.mask import Masker
-from jupyter_orch.execution.output_limit import OutputLimit
+from jupyter_orch.execution.output_limit import OutputLimit, WidgetLimit
 
 #: How long outputs may arrive after their cell has ended, in seconds. Papermill's four are too few
 #: for a large output on a loaded machine.
@@ -21,12 +27,19 @@ _IOPUB_TIMEOUT = 600
 #: Seconds that a kernel may take to reply after it is idle again. ipykernel never does when it
 #: fails on a cell's error itself.
 _LAST_REPLY = 10.0
+_OUTPUTS = frozenset({"stream", "display_data", "update_display_data", "execute_result", "error"})
+#: Times what a cell may print: the state of all widgets together.
+_WIDGETS = 10
 #: Seconds in which the last messages of a kernel that has ended may still be on their way.
 _LAST_MESSAGES = 0.05
 
 
 class Stopped(Exception):
     """The run was asked to stop; no further cell starts."""
+
+
+class BadMessage(Exception):
+    """A kernel sent what is none of Jupyter's messages; the text says what was wrong with it."""
 
 
 class CellClient(PapermillNotebookClient):  # type: ignore[misc]
@@ -57,6 +70,7 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
         self._run_log = run_log
         self._masker = masker
         self._limit = OutputLimit(output_limit, run_log)
+        self._widget_limit = WidgetLimit(_WIDGETS * output_limit, run_log)
         self._lease: KernelLease | None = None
         self._stopping = threading.Event()
         self._idle = asyncio.Event()
@@ -138,18 +152,41 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
         await super()._async_check_alive()
 
     def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
-        """Masks and caps the message before papermill's client sees it."""
-        if msg["msg_type"] in {"stream", "display_data", "execute_result", "error"}:
-            msg["content"] = self._masker.value(msg["content"])
-            if not self._limit.admit(msg, cell.outputs):
+        """Masks and caps the message before papermill's client sees it.
+
+        Raises:
+            BadMessage: The kernel sent what is none of Jupyter's messages.
+        """
+        try:
+            if not self._admit(msg, cell, cell_index):
                 return None
-        elif msg["msg_type"] == "update_display_data":
+            return super().process_message(msg, cell, cell_index)
+        except (CellExecutionComplete, ValidationError):
+            raise
+        except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+            kind, reason = msg.get("msg_type"), f"{type(error).__name__}: {error}"
+            raise BadMessage(
+                f"The kernel sent a message {kind!r} that is none: {reason}"
+            ) from error
+
+    def _admit(self, msg: Any, cell: Any, cell_index: int) -> bool:
+        kind = msg["msg_type"]
+        if kind in _OUTPUTS:
             msg["content"] = self._masker.value(msg["content"])
-        elif msg["msg_type"] == "clear_output":
-            self._limit.start_cell(cell_index)
-        elif msg["msg_type"] == "status" and msg["content"]["execution_state"] == "idle":
+            return self._limit.admit(msg, cell.outputs, self._place(msg, cell_index))
+        if kind == "clear_output":
+            wait = bool(msg["content"].get("wait"))
+            self._limit.clear(self._place(msg, cell_index), wait=wait)
+        elif kind.startswith("comm"):
+            self._widget_limit.cut(msg)
+        elif kind == "status" and msg["content"]["execution_state"] == "idle":
             self._idle.set()
-        return super().process_message(msg, cell, cell_index)
+        return True
+
+    def _place(self, msg: Any, cell_index: int) -> Hashable:
+        """Where its output goes: the cell, or the output widget that takes it instead."""
+        hooks = self.output_hook_stack[msg["parent_header"].get("msg_id")]
+        return hooks[-1].comm_id if hooks else cell_index
 
     def set_widgets_metadata(self) -> None:
         """Keeps the widgets' state, as papermill does, without known secrets."""

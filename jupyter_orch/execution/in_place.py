@@ -16,7 +16,7 @@ from papermill.utils import merge_kwargs, remove_args
 from jupyter_orch.domain.errors import OrchError, Refused
 from jupyter_orch.domain.model import RunError
 from jupyter_orch.domain.states import Reason
-from jupyter_orch.execution.cells import CellClient, Stopped
+from jupyter_orch.execution.cells import BadMessage, CellClient, Stopped
 from jupyter_orch.execution.pipeline import NotebookResult, result_of
 from jupyter_orch.execution.recording import Recording, open_recording
 
@@ -102,6 +102,8 @@ def _result(error: BaseException) -> NotebookResult:
         reason = Reason.CELL_TIMEOUT
     elif isinstance(error, DeadKernelError):
         reason = Reason.KERNEL_DIED
+    elif isinstance(error, BadMessage):
+        reason = Reason.USER_ERROR
     elif isinstance(error, KeyboardInterrupt | Stopped):
         reason = Reason.CANCELLED_BY_USER
     elif isinstance(error, Refused):

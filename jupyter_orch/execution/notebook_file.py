@@ -40,14 +40,21 @@ def replace_file(
         path: The file to replace.
         fragments: Its new content, in order; large ones are written from where they are.
         durable: Whether it must outlive a power cut.
+
+    Raises:
+        OSError: The disk does not take it. The file stays as it was, and nothing lies beside it.
     """
     aside = path.with_name(f"{_ASIDE}{path.name}.{os.getpid()}")
-    with aside.open("wb", buffering=_BUFFER) as file:
-        file.writelines(fragments)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("wb", buffering=_BUFFER) as file:
+            file.writelines(fragments)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
     if durable:
         folder = os.open(path.parent, os.O_RDONLY)
         try:

@@ -3,11 +3,13 @@
 The file equals papermill's: injected-parameters cell, `metadata.papermill`, error markers.
 """
 
+import asyncio
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from papermill.iorw import load_notebook_node
 
 from jupyter_orch.domain.model import RunError
 from jupyter_orch.domain.states import Reason
-from jupyter_orch.execution.cells import CellClient, Stopped
+from jupyter_orch.execution.cells import BadMessage, CellClient, Stopped
 from jupyter_orch.execution.kernels.cgroup import Limits
 from jupyter_orch.execution.kernels.lease import (
     KernelFailed,
@@ -46,6 +48,10 @@ _KERNEL_START_TIMEOUT = 120  # seconds; a loaded machine takes its time
 _NO_REPLY = "The kernel was done with the cell and did not say how it ended."
 _LOST_WITH_PARENT = "The process that the kernel was forked from ended, and the kernel with it."
 _LAST_WORDS = 4000  # bytes
+#: Times what the last save took that the next one keeps away from it, else a notebook of many cells
+#: would spend its time on saves; and seconds that this may be at most.
+_SAVE_PAUSE = 20
+_LONGEST_SAVE_PAUSE = 30.0
 _ERROR_MARKERS = 2  # cells that papermill inserts before the one that raised
 
 
@@ -142,9 +148,10 @@ class NotebookRun:
         try:
             stopped = await self._execute(manager, kernel, env, kernels)
             manager.notebook_complete()
-            return result_of(manager.nb) if stopped is None else stopped
+            result = result_of(manager.nb) if stopped is None else stopped
         finally:
-            manager.save(durable=True)
+            unsaved = manager.close()
+        return result if unsaved is None else _unsaved(result, unsaved)
 
     def _prepare(self) -> tuple["SavingManager", str]:
         """Loads and parameterizes as papermill's `execute_notebook` does."""
@@ -164,7 +171,10 @@ class NotebookRun:
             nb = parameterize(nb, request.parameters, kernel=kernel, language=language)
         nb = prepare_notebook_metadata(nb, request.notebook, request.output)
         nb = remove_error_markers(nb)
-        return SavingManager(nb, Path(request.output), self._progress), kernel
+        return SavingManager(nb, Path(request.output), self._progress, self._not_saved), kernel
+
+    def _not_saved(self, error: OSError) -> None:
+        self._log.write("notebook.not_saved", level="warning", error=str(error))
 
     async def _execute(
         self,
@@ -193,7 +203,7 @@ class NotebookRun:
             self._client.stop()
         try:
             await self._client.run_in(lease)
-        except (CellTimeoutError, DeadKernelError, Stopped, ValidationError) as error:
+        except (BadMessage, CellTimeoutError, DeadKernelError, Stopped, ValidationError) as error:
             return self._why(error, lease, manager.current)
         finally:
             await lease.shutdown()
@@ -234,7 +244,9 @@ class NotebookRun:
             timeout = self._request.cell_timeout_seconds
             message = f"The cell took longer than {timeout:g} s." if timeout else str(error)
             return _failed(Reason.CELL_TIMEOUT, "CellTimeout", message, cell)
-        if isinstance(error, ValidationError):  # it published what no notebook can hold
+        if isinstance(
+            error, BadMessage | ValidationError
+        ):  # it published what no notebook can hold
             return _failed(Reason.USER_ERROR, type(error).__name__, str(error), cell)
         if self._client is not None and self._client.unanswered:
             return _failed(Reason.USER_ERROR, "NoReply", _NO_REPLY, cell)
@@ -276,6 +288,22 @@ def _end_of(kernel: KernelLease) -> str:
     return f"signal {signal.Signals(-code).name}"
 
 
+def _unsaved(result: NotebookResult, error: OSError) -> NotebookResult:
+    """A run of whose notebook not everything could be kept."""
+    said = f"The executed notebook could not be saved: {error.strerror}."
+    if result.error is None:
+        return _failed(Reason.PLATFORM_ERROR, "NotSaved", said)
+    message = f"{result.error.message} {said}".strip()
+    return replace(result, error=replace(result.error, message=message))
+
+
+def not_executed(error: OSError) -> NotebookResult:
+    """A run that the system did not let begin or go on."""
+    return _failed(
+        Reason.PLATFORM_ERROR, type(error).__name__, f"The notebook was not executed: {error}."
+    )
+
+
 def result_of(nb: Any) -> NotebookResult:
     """What papermill thinks of an executed notebook; adds its error markers to it."""
     try:
@@ -295,28 +323,87 @@ def result_of(nb: Any) -> NotebookResult:
 class SavingManager(NotebookExecutionManager):  # type: ignore[misc]
     """Papermill's manager, which saves atomically, and tells how far it is.
 
-    It saves whenever papermill does and something else but the next save follows.
+    It saves whenever papermill does, unless the next save follows at once or the last one took so
+    long that this one has to wait. A save that fails is made up for by the next one; `close` makes
+    the last one.
     """
 
-    def __init__(self, nb: Any, path: Path, progress: Callable[[int, int], None]) -> None:
+    def __init__(
+        self,
+        nb: Any,
+        path: Path,
+        progress: Callable[[int, int], None],
+        not_saved: Callable[[OSError], None] = lambda _error: None,
+    ) -> None:
+        """Takes over a notebook.
+
+        Args:
+            nb: An nbformat notebook.
+            path: Where it is saved.
+            progress: Gets the cells done and all of them.
+            not_saved: Gets why a save failed that is not the last one.
+        """
         super().__init__(nb, progress_bar=False)
         self._writer = NotebookWriter(path)
         self._tell = progress
+        self._not_saved = not_saved
         #: Position of the cell that runs.
         self.current: int | None = None
         self._running: int | None = None
         #: Whether the next save follows at once, and whether one was left out for that.
         self._followed = self._behind = False
+        #: When the next save may be, by the monotonic clock, and who makes it then.
+        self._next_save = 0.0
+        self._later: asyncio.TimerHandle | None = None
 
     def save(self, *, durable: bool = False, **_options: Any) -> None:
         """Saves atomically; durable, for the last save, it outlives a power cut."""
-        if self._followed and not durable:
+        if not durable and (self._followed or self._wait()):
             self._behind = True
             return
+        began = time.monotonic()
         running = None if self._behind else self._running
+        try:
+            self._writer.save(self.nb, running=running, durable=durable)
+        except OSError as error:
+            if durable:
+                raise
+            self._behind = True
+            self._not_saved(error)
+            return
+        finally:
+            ended = time.monotonic()
+            pause = min(_SAVE_PAUSE * (ended - began), _LONGEST_SAVE_PAUSE)
+            self._next_save = ended + pause
         self._behind = False
-        self._writer.save(self.nb, running=running, durable=durable)
         self.last_save_time = self.now()
+
+    def _wait(self) -> bool:
+        """Whether it is too early to save again; where there is a loop, that does it in time."""
+        rest = self._next_save - time.monotonic()
+        if rest <= 0:
+            return False
+        if self._later is None:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                return False
+            self._later = loop.call_later(rest, self._save_later)
+        return True
+
+    def _save_later(self) -> None:
+        self._later = None
+        self.save()
+
+    def close(self) -> OSError | None:
+        """Saves for good; answers why that failed."""
+        if self._later is not None:
+            self._later.cancel()
+        try:
+            self.save(durable=True)
+        except OSError as error:
+            return error
+        return None
 
     def cell_start(self, cell: Any, cell_index: int | None = None, **options: Any) -> None:
         """Papermill's, remembering where we are."""

@@ -48,7 +48,13 @@ def _started(pid: int) -> str:
         stat = (_PROC / str(pid) / "stat").read_text()
     except OSError:
         return "0" if not _PROC.is_dir() and _alive(pid) else "gone"
-    return stat.rpartition(")")[2].split()[19]
+    fields = stat.rpartition(")")[2].split()
+    return "gone" if fields[0] == "Z" else fields[19]
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, even if nobody has asked how."""
+    return _started(pid) == "gone"
 
 
 @lru_cache(maxsize=1)

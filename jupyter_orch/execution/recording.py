@@ -46,7 +46,8 @@ class Recording:
         self.masker = Masker()
         with contextlib.suppress(OrchError):  # the environment is the user's, with the password
             self.masker.add(resolve(settings.warehouse.trino.password))
-        self.log = RunLog(self._folder / FILE_NAME, self.masker)
+        limit = int(settings.log_limit_mb * _MEGABYTE)
+        self.log = RunLog(self._folder / FILE_NAME, self.masker, limit=limit)
         #: Bytes of output kept in the notebook, per cell.
         self.output_limit = int(settings.output_limit_mb * _MEGABYTE)
         self.environment: dict[str, str] = {}

@@ -18,6 +18,7 @@ from typing import Any
 
 from jupyter_orch import wire
 from jupyter_orch.runner.environment import FOLDERS
+from jupyter_orch.runner.guard import leave_guard
 from jupyter_orch.runner.process import die_with_parent
 
 _LONGEST_LINE = 1 << 28  # bytes
@@ -29,6 +30,7 @@ def main() -> None:
     line, worker = int(sys.argv[1]), int(sys.argv[2])
     if os.getppid() != worker:  # it ended before we asked to die with it
         return
+    leave_guard(worker, line)
     asyncio.run(_serve(socket.socket(fileno=line)))
 
 
@@ -65,6 +67,8 @@ class _Executor:
 
     async def execute(self, attempt: "_Attempt", env: Mapping[str, str]) -> None:
         """Executes the notebook and tells how it ended; an attempt hurts only itself."""
+        from jupyter_orch.execution.pipeline import not_executed
+
         try:
             for name in FOLDERS:
                 Path(env[name]).mkdir(mode=0o700, exist_ok=True)  # noqa: ASYNC240 - a moment
@@ -72,6 +76,8 @@ class _Executor:
             self.tell(attempt.key, "finished", result=wire.dump(result))
         except asyncio.CancelledError:
             return
+        except OSError as error:  # its private folder cannot be written, or the like
+            self.tell(attempt.key, "finished", result=wire.dump(not_executed(error)))
         except Exception:  # noqa: BLE001 - the supervisor makes a platform error of it
             traceback.print_exc()
             self.tell(attempt.key, "broken", traceback=traceback.format_exc())
@@ -91,7 +97,7 @@ class _Attempt:
         self.key = key
         self._executor = executor
         self._masker = Masker()
-        self.log = RunLog(Path(message["log"]), self._masker)
+        self.log = RunLog(Path(message["log"]), self._masker, limit=message["log_limit"])
         self.run = NotebookRun(
             wire.load(NotebookRequest, message["request"]),
             run_log=self.log,

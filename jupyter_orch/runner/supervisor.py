@@ -182,6 +182,7 @@ class Supervisor:
         child = self._launcher(
             {
                 "log": str(kept / FILE_NAME),
+                "log_limit": int(self._settings.log_limit_mb * _MEGABYTE),
                 "request": {
                     "input": str(folder / "input.ipynb"),
                     "output": str(kept / NOTEBOOK),
@@ -347,8 +348,12 @@ def _failed(reason: Reason, message: str, traceback: str = "") -> Ending:
 
 
 def _platform_error(error: Exception) -> Ending:
-    message = error.message if isinstance(error, OrchError) else f"The worker failed: {error!r}"
+    message = error.message if isinstance(error, OrchError) else _words(error)
     return _failed(Reason.PLATFORM_ERROR, message)
+
+
+def _words(error: Exception) -> str:
+    return f"The worker failed: {error if isinstance(error, OSError) else repr(error)}"
 
 
 def _log_end(log: RunLog, ending: Ending) -> None:

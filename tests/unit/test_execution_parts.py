@@ -84,7 +84,7 @@ def test_outputs_below_the_cap_are_untouched(log_path: Path) -> None:
     log = RunLog(log_path)
     limit = OutputLimit(100, log)
     message = stream("x" * 100)
-    assert limit.admit(message, [])
+    assert limit.admit(message, [], 0)
     assert message["content"]["text"] == "x" * 100
     log.close()
     assert log_path.read_text() == ""
@@ -95,13 +95,13 @@ def test_the_cap_cuts_once_and_logs_everything(log_path: Path) -> None:
     log = RunLog(log_path)
     limit = OutputLimit(100, log)
     kept = nbformat.v4.new_output("stream", name="stdout", text="a" * 60)
-    assert limit.admit(stream("a" * 60), [])
+    assert limit.admit(stream("a" * 60), [], 0)
     crossing = stream("b" * 60)
-    assert limit.admit(crossing, [kept])
+    assert limit.admit(crossing, [kept], 0)
     assert crossing["content"]["text"].startswith("b" * 40 + "\n[jupyter_orch:")
-    assert not limit.admit(stream("c" * 10), [kept])
+    assert not limit.admit(stream("c" * 10), [kept], 0)
     limit.start_cell(1)
-    assert limit.admit(stream("d" * 10), [])
+    assert limit.admit(stream("d" * 10), [], 1)
     log.close()
     lines = [json.loads(line) for line in log_path.read_text().splitlines()]
     assert "".join(line["text"] for line in lines) == "a" * 60 + "b" * 60 + "c" * 10
@@ -111,7 +111,7 @@ def test_a_character_is_never_cut_in_half(log_path: Path) -> None:
     """The cap counts bytes, the notebook holds characters."""
     log = RunLog(log_path)
     message = stream("é" * 60)
-    assert OutputLimit(101, log).admit(message, [])
+    assert OutputLimit(101, log).admit(message, [], 0)
     assert message["content"]["text"].startswith("é" * 50 + "\n[")
     log.close()
 
@@ -120,9 +120,9 @@ def test_an_error_is_kept_beyond_the_cap(log_path: Path) -> None:
     """What went wrong matters most."""
     log = RunLog(log_path)
     limit = OutputLimit(10, log)
-    limit.admit(stream("x" * 50), [])
+    limit.admit(stream("x" * 50), [], 0)
     error = {"ename": "E", "evalue": "v", "traceback": ["t" * 150_000, "u" * 150_000, "w"]}
-    assert limit.admit({"msg_type": "error", "content": error}, [])
+    assert limit.admit({"msg_type": "error", "content": error}, [], 0)
     assert sum(map(len, error["traceback"])) == 200_000
     log.close()
 

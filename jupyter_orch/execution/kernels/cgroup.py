@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from jupyter_orch.execution.private import gone
+
 _PREFIX = "jorch-"
 _ROUNDS = 50
 _PAUSE = 0.01  # seconds between two looks at what is still there
@@ -62,7 +64,7 @@ class Cgroups:
         for folder in self.folders:
             for path in folder.glob(f"{_PREFIX}*"):
                 maker = path.name.removeprefix(_PREFIX).partition("-")[0]
-                if maker.isdigit() and not Path("/proc", maker).exists():
+                if maker.isdigit() and gone(int(maker)):
                     _kill_all(path)
                     with contextlib.suppress(OSError):
                         path.rmdir()

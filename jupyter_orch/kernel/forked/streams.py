@@ -24,6 +24,8 @@ from jupyter_orch.kernel.forked.frames import IOPUB, SHELL, records
 
 #: Bytes of what programs write that go to the console as well, where ipykernel sends all of it.
 _ECHOED = 1_000_000
+#: Characters that a stream gathers before it sends them, should that be before ipykernel's time.
+_MOST_GATHERED = 4_000_000
 
 
 class Link:
@@ -136,8 +138,28 @@ class OutStream(iostream.OutStream):
         self._draining = threading.RLock()
         self._drainer: int | None = None
         self._echoed = 0
+        self._flushing = threading.RLock()
         super().__init__(*args, **options)
         self._buffer_lock: Any = _AfterPipe(self._take_from_pipe)
+
+    def _schedule_flush(self) -> None:
+        """As ipykernel's, which then gathers all that comes within a fifth of a second."""
+        super()._schedule_flush()
+        if self._drainer != threading.get_ident():
+            self._send_if_large()
+
+    def _send_if_large(self) -> None:
+        with contextlib.suppress(RuntimeError, ValueError):  # another thread has just taken it
+            if sum(buffer.tell() for buffer in self._buffers.values()) > _MOST_GATHERED:
+                self._flush()
+
+    def _flush(self) -> None:
+        """As ipykernel's; what one thread has taken to send is sent before another takes more."""
+        if not self._is_master_process():  # a thread of the parent may have held the lock
+            super()._flush()
+            return
+        with self._flushing:
+            super()._flush()
 
     def _watch_pipe_fd(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -146,6 +168,7 @@ class OutStream(iostream.OutStream):
         while self._should_watch:
             poll.poll()
             self._take_from_pipe()
+            self._send_if_large()
 
     def _take_from_pipe(self) -> None:
         """Writes what waits in the pipe now."""
@@ -160,7 +183,8 @@ class OutStream(iostream.OutStream):
             try:
                 data = os.read(self._fid, size)
                 self.write(self._decoder.decode(data))
-                os.write(self._original_stdstream_copy, data[: max(0, _ECHOED - self._echoed)])
+                with contextlib.suppress(OSError):  # its disk is full, or the notebook closed it
+                    os.write(self._original_stdstream_copy, data[: max(0, _ECHOED - self._echoed)])
                 self._echoed += size
             finally:
                 self._drainer = None

@@ -164,11 +164,12 @@ def left_of_attempts(house: House) -> list[int]:
 
 def executors() -> list[psutil.Process]:
     """Executors of this process's workers."""
-    return [
-        process
-        for process in psutil.Process().children()
-        if "jupyter_orch.runner.executor_main" in process.cmdline()
-    ]
+    found = []
+    for process in psutil.Process().children():
+        with suppress(psutil.Error):  # it has just ended
+            if "jupyter_orch.runner.executor_main" in process.cmdline():
+                found.append(process)
+    return found
 
 
 @pytest.fixture

@@ -34,7 +34,9 @@ class Bench:
         self._count = 0
         self.log = RunLog(folder / "log.jsonl")
 
-    def begin(self, nb: Any, **options: Any) -> tuple[NotebookRun, Awaitable[NotebookResult], Path]:
+    def begin(
+        self, nb: Any, **options: Any
+    ) -> tuple[NotebookRun, "asyncio.Future[NotebookResult]", Path]:
         """Starts a notebook; answers the run, its result and where the notebook will be."""
         self._count += 1
         source = self.folder / f"in{self._count}.ipynb"
