@@ -168,6 +168,8 @@ class RunError:
     cell_index: int | None = None
     #: Without terminal colours.
     traceback: str = ""
+    #: The cell's source as far as it is kept; empty without a cell.
+    cell_source: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

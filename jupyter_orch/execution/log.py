@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from jupyter_orch.domain.text import plain_value
 from jupyter_orch.execution.mask import Masker
 
 FILE_NAME = "log.jsonl"
@@ -21,11 +22,16 @@ class RunLog:
         self._file = os.open(path, flags, 0o600)
 
     def write(self, event: str, *, level: Level = "info", **fields: Any) -> None:
-        """Adds one line: the event's name and the fields that have a value, secrets masked."""
+        """Adds one line: the event's name and the fields that have a value.
+
+        Secrets are masked, and terminal codes left out.
+        """
         moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = {"time": moment, "level": level, "event": event}
         line |= {
-            name: self._masker.value(value) for name, value in fields.items() if value is not None
+            name: plain_value(self._masker.value(value))
+            for name, value in fields.items()
+            if value is not None
         }
         data = json.dumps(line, ensure_ascii=False, default=str).encode("utf-8", "replace") + b"\n"
         while data:
