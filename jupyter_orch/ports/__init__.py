@@ -9,6 +9,7 @@ from jupyter_orch.ports.archive import Archive, Expired, LostAttempt, Remains
 from jupyter_orch.ports.artifacts import Artifacts
 from jupyter_orch.ports.backfills import BackfillFeed, BackfillStore
 from jupyter_orch.ports.clock import Clock
+from jupyter_orch.ports.failures import FailureStore
 from jupyter_orch.ports.jobs import JobStore
 from jupyter_orch.ports.ledger import (
     Held,
@@ -36,6 +37,7 @@ __all__ = [
     "Courier",
     "DueTrigger",
     "Expired",
+    "FailureStore",
     "Held",
     "JobStore",
     "Ledger",

@@ -14,6 +14,7 @@ from jupyter_orch.server.call import Call
 from jupyter_orch.server.ledger import call_ledger
 from jupyter_orch.server.route import BASE, Route
 from jupyter_orch.server.routes_backfills import BACKFILL_ROUTES
+from jupyter_orch.server.routes_failures import FAILURE_ROUTES
 from jupyter_orch.server.routes_notify import NOTIFY_ROUTES
 from jupyter_orch.server.routes_pools import POOL_ROUTES
 from jupyter_orch.service import Service
@@ -83,6 +84,7 @@ def _list_runs(service: Service, call: Call) -> Any:
         kind=call.kind(),
         states=call.states(),
         search=call.one("search") or "",
+        fingerprint=call.one("fingerprint"),
         cursor=call.one("cursor"),
         limit=call.number("limit"),
     )
@@ -262,6 +264,7 @@ ROUTES = (
             "kind": RunKind,
             "state": tuple[RunState, ...],
             "search": str,
+            "fingerprint": str,
             **PAGE,
         },
         answer=Page[Run],
@@ -352,6 +355,7 @@ ROUTES = (
         body=bodies.RollBack,
         answer=TableVersion,
     ),
+    *FAILURE_ROUTES,
     *POOL_ROUTES,
     Route(
         method="GET",

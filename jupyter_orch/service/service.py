@@ -4,6 +4,7 @@ import logging
 
 from jupyter_orch.ports import Artifacts, Clock, Courier, Store, Warehouse
 from jupyter_orch.service.backfills import Backfills
+from jupyter_orch.service.failures import Failures
 from jupyter_orch.service.jobs import Jobs
 from jupyter_orch.service.notebooks import Notebooks
 from jupyter_orch.service.notifications import Notifications
@@ -52,6 +53,7 @@ class Service:
         )
         self.pools = Pools(store, worker=worker)
         self.runs = Runs(store, artifacts, notebooks, store, worker=worker)
+        self.failures = Failures(store, store)
         self.backfills = Backfills(store, notebooks, store, worker=worker)
         self.tables = Tables(warehouse, lambda table: store.note_change("table", table))
         self.system = System(store, warehouse, notebooks, clock, timer=timer, worker=worker)
