@@ -6,6 +6,7 @@ from jupyter_orch._version import __version__
 from jupyter_orch.cli.backfill import backfill, backfills
 from jupyter_orch.cli.common import Group
 from jupyter_orch.cli.doctor import doctor
+from jupyter_orch.cli.failures import failures
 from jupyter_orch.cli.jobs import delete, jobs, pause, resume, run, schedule, show
 from jupyter_orch.cli.migrate import migrate
 from jupyter_orch.cli.notify import notify_test
@@ -38,6 +39,7 @@ for _command in (
     delete,
     run,
     runs,
+    failures,
     logs,
     rerun,
     cancel,

@@ -23,12 +23,14 @@ _HEADS = (
 )
 _MARKED = re.compile(r"^-+> ?(?P<line>\d+)(?: (?P<code>.*))?$")
 _CELL_FILE = re.compile(r"<ipython-input-|/ipykernel_\d+/\d+\.py$")
+#: Compiled modules name their sources without a folder.
 _LIBRARY = re.compile(
-    r"/(?:site|dist)-packages/|/lib(?:64)?/python\d|/python\d[^/]*/lib/|^<"
+    r"/(?:site|dist)-packages/|/lib(?:64)?/python\d|/python\d[^/]*/lib/|^(?![~/]|\w:/)"
     r"|/jupyter_orch/(?:domain|execution|kernel|warehouse)/",
     re.IGNORECASE,
 )
 _RULE = re.compile(r"-{20,}$")
+_BEGINNING = re.compile(r"^(?:[\w.]+ +)?Traceback \(most recent call last\):?$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,8 @@ class Frame:
     function: str = ""
     #: The line that was executed, from 1.
     line: int | None = None
+    #: Which exception of a chain it is of, from 0: the last one ended the cell.
+    exception: int = 0
 
     @property
     def yours(self) -> bool:
@@ -62,25 +66,32 @@ class Frame:
 
 
 def read_frames(traceback: str) -> tuple[Frame, ...]:
-    """The parts of a traceback; together they hold all that it says."""
+    """The parts of a traceback; together they hold all that it says, but for its headlines."""
     found: list[_Part] = []
+    exception = -1
     for line in traceback.split("\n"):
         if _RULE.match(line):
             continue
+        if _BEGINNING.match(line):
+            exception += 1
+            found.append(_Part(None, [], exception))
+            continue
         head = next((match for each in _HEADS if (match := each.match(line))), None)
         if head is not None:
-            found.append(_Part(head, [line]))
+            found.append(_Part(head, [line], max(exception, 0)))
         elif found and found[-1].goes_on_with(line):
             found[-1].lines.append(line)
         else:
-            found.append(_Part(None, [line]))
+            found.append(_Part(None, [line], max(exception, 0)))
     frames = (each.frame() for each in found)
     return tuple(each for each in frames if each.text)
 
 
 def error_line(frames: tuple[Frame, ...]) -> int | None:
     """The line of the failing cell, from 1, that the traceback says it was."""
-    first = next((each for each in frames if each.kind != "words"), None)
+    last = frames[-1].exception if frames else 0
+    of_last = (each for each in frames if each.exception == last and each.kind != "words")
+    first = next(of_last, None)
     return first.line if first and first.kind == "cell" else None
 
 
@@ -99,6 +110,7 @@ def place_of(traceback: str) -> str:
 class _Part:
     head: re.Match[str] | None
     lines: list[str]
+    exception: int
 
     def goes_on_with(self, line: str) -> bool:
         """Whether a line that begins no frame belongs to this part."""
@@ -107,7 +119,7 @@ class _Part:
     def frame(self) -> Frame:
         text = "\n".join(self.lines).strip("\n")
         if self.head is None:
-            return Frame(kind="words", text=text.strip())
+            return Frame(kind="words", text=text.strip(), exception=self.exception)
         given = self.head.groupdict()
         file = (given.get("file") or "").replace("\\", "/")
         kind: FrameKind = "module"
@@ -121,6 +133,7 @@ class _Part:
             file=file,
             function=_function(given.get("in") or ""),
             line=int(given["line"]) if given.get("line") else self._marked(),
+            exception=self.exception,
         )
 
     def _marked(self) -> int | None:
