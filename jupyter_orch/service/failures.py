@@ -7,6 +7,7 @@ from jupyter_orch.domain.failures import Failure, FailureGroup
 from jupyter_orch.domain.frames import error_line, read_frames
 from jupyter_orch.domain.model import Actor, Page, Run
 from jupyter_orch.domain.states import RunState
+from jupyter_orch.domain.text import plain
 from jupyter_orch.ports import Clock, Store
 from jupyter_orch.service.pages import page_size
 from jupyter_orch.service.rights import require
@@ -58,7 +59,7 @@ def failure_of(store: Store, run: Run) -> Failure | None:
     """What helps with a run beside its error; None for one that has not failed."""
     if run.state is not RunState.FAILED:
         return None
-    frames = read_frames(run.error.traceback) if run.error else ()
+    frames = read_frames(plain(run.error.traceback)) if run.error else ()
     return Failure(
         frames=frames,
         error_line=error_line(frames),

@@ -5,7 +5,9 @@ one step down an index each, and equal failures are counted up to a limit.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +27,7 @@ from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.store.engine import Database
 from jupyter_orch.store.pages import decode, encode, not_ours
 from jupyter_orch.store.rows import error_from, instant, micros
-from jupyter_orch.store.tables import in_state, run
+from jupyter_orch.store.tables import in_state, job, run
 
 #: Ends that say how a job fares.
 _TELLING = (RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED)
@@ -76,9 +78,8 @@ class SqlFailures:
             if cursor is not None:
                 statement = statement.where(order < sa.tuple_(*_key(cursor)))
             rows = connection.execute(statement).all()
-            groups = tuple(
-                _group(connection, team, row.fingerprint, since=micros(since))
-                for row in rows[:limit]
+            groups = _groups(
+                connection, team, [row.fingerprint for row in rows[:limit]], since=micros(since)
             )
         following = None
         if len(rows) > limit:
@@ -164,42 +165,75 @@ def _last_end(team: TeamId, known: sa.CTE) -> sa.ScalarSelect[Any]:
     )
 
 
-def _group(
-    connection: sa.Connection, team: TeamId, fingerprint: str, *, since: int
-) -> FailureGroup:
+def _groups(
+    connection: sa.Connection, team: TeamId, fingerprints: Sequence[str], *, since: int
+) -> tuple[FailureGroup, ...]:
+    found = [_counted(connection, team, each, since=since) for each in fingerprints]
+    last_ids = [each.last_run_id for each in found]
+    last = {row.id: row for row in connection.execute(sa.select(run).where(run.c.id.in_(last_ids)))}
+    names = _names(connection, {job_id for each in found for job_id in each.job_ids[:MOST_NAMED]})
+    return tuple(_group(each, last[each.last_run_id], names) for each in found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Counted:
+    fingerprint: str
+    count: int
+    job_ids: Sequence[str]
+    first_at: int
+    last_run_id: str
+
+
+def _counted(connection: sa.Connection, team: TeamId, fingerprint: str, *, since: int) -> _Counted:
     same = (
         run.c.team_id == team,
         run.c.fingerprint.is_not(None),
         run.c.fingerprint == fingerprint,
         run.c.ended_at >= since,
     )
-    newest = sa.select(run).where(*same).order_by(run.c.ended_at.desc()).limit(1)
-    last = connection.execute(newest).one()
-    first_at = connection.execute(sa.select(sa.func.min(run.c.ended_at)).where(*same)).scalar_one()
-    counted = sa.select(run.c.job_id).where(*same).order_by(run.c.ended_at.desc())
-    counted_rows = connection.execute(counted.limit(MOST_COUNTED)).scalars().all()
-    job_ids = sorted({job_id for job_id in counted_rows if job_id is not None})
+    newest_first = run.c.ended_at.desc()
+    some = sa.select(run.c.job_id).where(*same).order_by(newest_first).limit(MOST_COUNTED)
+    each = some.subquery()
+    by_job = sa.select(each.c.job_id, sa.func.count().label("runs")).group_by(each.c.job_id)
+    rows = connection.execute(by_job).all()
+    ends = sa.select(
+        sa.select(sa.func.min(run.c.ended_at)).where(*same).scalar_subquery().label("first_at"),
+        sa.select(run.c.id).where(*same).order_by(newest_first).limit(1).scalar_subquery(),
+    )
+    first_at, last_run_id = connection.execute(ends).one()
+    return _Counted(
+        fingerprint=fingerprint,
+        count=sum(row.runs for row in rows),
+        job_ids=sorted(row.job_id for row in rows if row.job_id is not None),
+        first_at=first_at,
+        last_run_id=last_run_id,
+    )
+
+
+def _group(found: _Counted, last: sa.Row[Any], names: Mapping[str, str]) -> FailureGroup:
     error = error_from(last)
     return FailureGroup(
-        fingerprint=fingerprint,
+        fingerprint=found.fingerprint,
         reason=last.reason and Reason(last.reason),
         name=error.name if error else "",
         message=error.message if error else "",
         cell_index=error.cell_index if error else None,
-        count=len(counted_rows),
-        jobs=_names(connection, job_ids[:MOST_NAMED]),
-        job_count=len(job_ids),
-        first_at=instant(first_at),
+        count=found.count,
+        jobs=tuple(sorted(names[job_id] for job_id in found.job_ids[:MOST_NAMED])),
+        job_count=len(found.job_ids),
+        first_at=instant(found.first_at),
         last_at=instant(last.ended_at),
         last_run_id=RunId(last.id),
         last_job_id=last.job_id,
     )
 
 
-def _names(connection: sa.Connection, job_ids: Sequence[str]) -> tuple[str, ...]:
-    """The names of jobs as their last runs had them."""
-    newest = (
-        sa.select(run.c.job_name).where(run.c.job_id == job_id).order_by(run.c.id.desc()).limit(1)
-        for job_id in job_ids
-    )
-    return tuple(sorted(connection.execute(each).scalar_one() for each in newest))
+def _names(connection: sa.Connection, job_ids: AbstractSet[str]) -> dict[str, str]:
+    """The names of jobs; of those that were deleted as their last runs had them."""
+    living = sa.select(job.c.id, job.c.name).where(job.c.id.in_(job_ids))
+    names = {row.id: row.name for row in connection.execute(living)}
+    for job_id in job_ids - names.keys():
+        of_run = sa.select(run.c.job_name).where(run.c.job_id == job_id)
+        last = of_run.order_by(run.c.id.desc()).limit(1)
+        names[job_id] = connection.execute(last).scalar_one()
+    return names
