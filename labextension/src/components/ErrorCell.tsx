@@ -36,7 +36,6 @@ export function ErrorCell(props: {
     });
   };
   const cell = error?.cell_index ?? null;
-  const why = reason ? reasonWord(reason) : '';
   return (
     <section
       ref={section}
@@ -45,11 +44,10 @@ export function ErrorCell(props: {
     >
       <div className="jp-orch-muted">
         {cell === null ? (
-          why
+          reason && reasonWord(reason)
         ) : (
           <>
-            {trans.__('cell %1 failed', cell + 1)}
-            {why && `: ${why}`}{' '}
+            {trans.__('cell %1 failed', cell + 1)}{' '}
             <Button kind="link" onClick={props.onShow}>
               {trans.__('Show the cell')}
             </Button>
@@ -102,7 +100,7 @@ function Values(props: { detail: IRunDetail; onAll: () => void }) {
   return (
     <>
       <dt>{trans.__('Parameters')}</dt>
-      <dd className="jp-orch-inline">
+      <dd className="jp-orch-some">
         {values.slice(0, FEW).map(([name, value]) => (
           <code key={name}>
             {name} = {brief(value)}
@@ -127,7 +125,7 @@ function LastQueries(props: { ids: string[]; onAll: () => void }) {
   return (
     <>
       <dt>{trans.__('Last queries')}</dt>
-      <dd className="jp-orch-inline">
+      <dd className="jp-orch-some">
         {ids.slice(-FEW).map(id => (
           <span key={id}>
             <code>{id}</code>{' '}
