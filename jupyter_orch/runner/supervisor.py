@@ -257,8 +257,9 @@ class Supervisor:
             result: dict[str, Any] = event["result"]
             return result
         if event["event"] == "progress":
-            self._untold = event["done"], event["total"]
-            self._reached = event["done"] if event["done"] < event["total"] else None
+            done, total = self._untold = event["done"], event["total"]
+            # With none done the kernel may not have started yet.
+            self._reached = done if 0 < done < total else None
         elif event["event"] == "broken":
             self._last_words = event["traceback"]
         return None

@@ -1,6 +1,6 @@
 """A run that failed: what one sees, and where one gets from there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import nbformat
@@ -20,7 +20,7 @@ CELLS = (
 
 
 @pytest.fixture
-def failed(served: Stage) -> None:
+def failed(served: Stage) -> Iterator[None]:
     """A job whose last two runs failed in the same way, after one that went well."""
     tagged = {"tags": ["parameters"]}
     parameters = "origin: str = 'EWR'  # where from\nday: str = '2013-02-14'"
@@ -38,6 +38,8 @@ def failed(served: Stage) -> None:
         for origin in ("EWR", "JFK", "SFO"):
             run_id = client.run(job["id"], {"origin": origin})["id"]
             until(lambda run_id=run_id: client.run_detail(run_id)["run"]["ended_at"], "the run")
+        yield
+        client.delete_job(job["id"])  # other journeys count what is failing
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
