@@ -49,7 +49,9 @@ class SqlFailures:
             if failed is None or failed.job_id is None or failed.fingerprint is None:
                 return None
             same = (run.c.job_id == failed.job_id, run.c.fingerprint == failed.fingerprint)
-            ended = sa.select(run.c.ended_at).where(*same).order_by(run.c.id).limit(1)
+            # The id from the index alone: else PostgreSQL may look for it through all runs.
+            first = sa.select(sa.func.min(run.c.id)).where(*same).scalar_subquery()
+            ended = sa.select(run.c.ended_at).where(run.c.id == first)
             last = _last_of_job(connection, failed.job_id)
             return FailureHistory(
                 fingerprint=failed.fingerprint,
@@ -196,11 +198,13 @@ def _counted(connection: sa.Connection, team: TeamId, fingerprint: str, *, since
     each = some.subquery()
     by_job = sa.select(each.c.job_id, sa.func.count().label("runs")).group_by(each.c.job_id)
     rows = connection.execute(by_job).all()
-    ends = sa.select(
-        sa.select(sa.func.min(run.c.ended_at)).where(*same).scalar_subquery().label("first_at"),
-        sa.select(run.c.id).where(*same).order_by(newest_first).limit(1).scalar_subquery(),
+    # Each by itself: SQLite steps to one end of an index, but reads all of it for both.
+    first_at, last_at = (
+        connection.execute(sa.select(end(run.c.ended_at)).where(*same)).scalar_one()
+        for end in (sa.func.min, sa.func.max)
     )
-    first_at, last_run_id = connection.execute(ends).one()
+    newest = sa.select(run.c.id).where(*same, run.c.ended_at == last_at)
+    last_run_id = connection.execute(newest.order_by(run.c.id.desc()).limit(1)).scalar_one()
     return _Counted(
         fingerprint=fingerprint,
         count=sum(row.runs for row in rows),
