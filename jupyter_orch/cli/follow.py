@@ -8,6 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from jupyter_orch.cli import render
 from jupyter_orch.cli.common import print_json
+from jupyter_orch.cli.explain import show_failure, show_rerun, show_versions
 from jupyter_orch.client import Client
 from jupyter_orch.domain.states import TERMINAL
 
@@ -60,15 +61,9 @@ def _tell(client: Client, run: dict[str, Any]) -> None:
     out = render.console()
     took = render.duration(run["started_at"], run["ended_at"])
     out.print(f"{render.state(run['state'], run['reason'])} run {run['id']} in {took}")
+    detail = client.run_detail(run["id"])
+    show_versions(detail)
     if run["error"]:
-        error = run["error"]
-        cell = "" if error["cell_index"] is None else f"cell {error['cell_index'] + 1}: "
-        out.print(f"  {cell}{render.escape(error['name'])}: {render.escape(error['message'])}")
-    for version in client.run_detail(run["id"])["versions"]:
-        out.print(
-            f"  {render.escape(version['table'])} version {version['snapshot_id']}"
-            f" ({version['rows']} rows)"
-        )
-        for check in version.get("checks", ()):
-            if not check["passed"]:
-                out.print(f"    ⚠ {render.escape(check['name'])}: {render.escape(check['seen'])}")
+        show_failure(detail, full=False)
+    if run["state"] == "failed":
+        show_rerun(run)

@@ -14,12 +14,13 @@ from jupyter_orch.cli.common import (
     print_json,
     typed,
 )
+from jupyter_orch.cli.explain import show_run
 from jupyter_orch.cli.follow import follow
 from jupyter_orch.cli.notify import notifications_of, notify_option
 from jupyter_orch.cli.triggers import trigger_options, triggers_of
 from jupyter_orch.client import Client
 from jupyter_orch.domain.backfill import instant_of
-from jupyter_orch.domain.errors import BadInput
+from jupyter_orch.domain.errors import BadInput, NotFound
 from jupyter_orch.domain.ids import new_id
 from jupyter_orch.domain.model import JobListState, Overlap
 
@@ -149,12 +150,26 @@ def jobs(*, search: str, state: str | None, limit: int, cursor: str | None, as_j
 
 
 @click.command(epilog="Example: jupyter orch show flight_delays")
-@click.argument("job")
+@click.argument("key", metavar="JOB|RUN")
+@click.option("--full", is_flag=True, help="Of a failed run print the frames of libraries, too.")
 @json_option
-def show(job: str, *, as_json: bool) -> None:
-    """Show JOB (name or id): its schedule, values and last run."""
+def show(key: str, *, full: bool, as_json: bool) -> None:
+    """Show a job or a run.
+
+    Of a job (name or id): its schedule, values and last run. Of a run (id) that failed: the cell,
+    the error with its traceback, parameters, queries, the end of the log, how often the job failed
+    so, and how to run it again.
+    """
     with open_client() as client:
-        summary = client.job(job)
+        try:
+            summary = client.job(key)
+        except NotFound:
+            detail = _run_detail(client, key)
+            if as_json:
+                print_json(detail)
+            else:
+                show_run(client, detail, full=full)
+            return
         if as_json:
             print_json(summary)
             return
@@ -174,6 +189,13 @@ def show(job: str, *, as_json: bool) -> None:
         )
         for trigger in spec["triggers"]:
             _explain(client, trigger)
+
+
+def _run_detail(client: Client, key: str) -> dict[str, Any]:
+    try:
+        return client.run_detail(key)
+    except NotFound:
+        raise NotFound(f"There is no job and no run {key}.") from None
 
 
 @click.command(epilog="Example: jupyter orch pause flight_delays")

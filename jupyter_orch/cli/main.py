@@ -7,6 +7,7 @@ from jupyter_orch.cli.backfill import backfill, backfills
 from jupyter_orch.cli.common import Group
 from jupyter_orch.cli.diff import diff
 from jupyter_orch.cli.doctor import doctor
+from jupyter_orch.cli.failures import failures
 from jupyter_orch.cli.jobs import delete, jobs, pause, resume, run, schedule, show
 from jupyter_orch.cli.migrate import migrate
 from jupyter_orch.cli.notify import notify_test
@@ -40,6 +41,7 @@ for _command in (
     delete,
     run,
     runs,
+    failures,
     logs,
     rerun,
     cancel,

@@ -13,6 +13,7 @@ from jupyter_orch.cli.common import (
     print_json,
     typed,
 )
+from jupyter_orch.cli.explain import log_line
 from jupyter_orch.cli.follow import follow
 from jupyter_orch.client import Client
 from jupyter_orch.domain.errors import NotFound
@@ -32,6 +33,7 @@ from jupyter_orch.domain.states import RunState
 )
 @click.option("--kind", type=click.Choice(get_args(RunKind)), help="Only runs of this kind.")
 @click.option("--backfill", help="Only runs of the backfill with this id.")
+@click.option("--fingerprint", help="Only runs that failed in this way; goes with JOB alone.")
 @page_options
 @json_option
 def runs(
@@ -40,6 +42,7 @@ def runs(
     states: tuple[str, ...],
     kind: str | None,
     backfill: str | None,
+    fingerprint: str | None,
     limit: int,
     cursor: str | None,
     as_json: bool,
@@ -47,7 +50,13 @@ def runs(
     """List runs, newest first; of JOB when it is given."""
     with open_client() as client:
         page = client.runs(
-            job, states=states, kind=kind, backfill=backfill, limit=limit, cursor=cursor
+            job,
+            states=states,
+            kind=kind,
+            backfill=backfill,
+            fingerprint=fingerprint,
+            limit=limit,
+            cursor=cursor,
         )
     if as_json:
         print_json(page)
@@ -85,9 +94,7 @@ def logs(run_id: str, *, attempt: int | None, as_json: bool) -> None:
     if log["truncated"]:
         click.echo("… earlier lines are left out", err=True)
     for line in log["lines"]:
-        fields = {name: line[name] for name in line if name not in {"time", "level", "event"}}
-        text = " ".join(f"{name}={value}" for name, value in fields.items())
-        click.echo(f"{line.get('time', '')} {line.get('event', '')} {text}".rstrip())
+        click.echo(log_line(line))
 
 
 @click.command(epilog="Example: jupyter orch rerun 01j9zq6y3v8m5r2k7t4w1x0abc -p origin JFK --wait")

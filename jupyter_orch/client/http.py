@@ -166,20 +166,38 @@ class Client:
         kind: str | None = None,
         states: Sequence[str] = (),
         search: str = "",
+        fingerprint: str | None = None,
         cursor: str | None = None,
         limit: int | None = None,
     ) -> dict[str, Any]:
-        """A page of runs, newest first; `job` is an id or a name."""
+        """A page of runs, newest first; `job` is an id or a name.
+
+        A `fingerprint`, that of a failure, goes with a job and no other filter.
+        """
         query = {
             "job": job,
             "backfill": backfill,
             "kind": kind,
             "state": list(states),
             "search": search,
+            "fingerprint": fingerprint,
             "cursor": cursor,
             "limit": limit,
         }
         return self._get("/runs", query)
+
+    def failures(
+        self,
+        since: str | None = None,
+        *,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> dict[str, Any]:
+        """A page of failures, equal ones as one, the latest first.
+
+        `since` is ISO 8601 with an offset; absent: the last seven days.
+        """
+        return self._get("/failures", {"since": since, "cursor": cursor, "limit": limit})
 
     def run_detail(self, run_id: str) -> dict[str, Any]:
         """Everything about one run that is not in its files."""

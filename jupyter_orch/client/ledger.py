@@ -5,6 +5,7 @@ from types import NoneType
 from typing import Any, TypeVar, cast
 
 from jupyter_orch.client.http import Client
+from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.model import Run, RunError
 from jupyter_orch.domain.outputs import StagedOutput, TableVersion
@@ -13,6 +14,8 @@ from jupyter_orch.ports import Held, News, WorkerInfo
 from jupyter_orch.wire import dump, load
 
 T = TypeVar("T")
+#: The part of an error that a service of older code refuses.
+_NEW = "cell_source"
 
 
 class LedgerClient:
@@ -93,19 +96,24 @@ class LedgerClient:
         cells: tuple[int, int] | None = None,
     ) -> bool:
         """See `ports.Ledger`."""
-        return self._call(
-            bool,
-            "finish",
-            worker=worker,
-            run_id=run_id,
-            attempt=attempt,
-            state=state,
-            reason=reason,
-            error=error,
-            versions=versions,
-            retry_in_seconds=retry_in_seconds,
-            **({} if cells is None else {"cells": cells}),  # a service of older code refuses it
-        )
+        told: dict[str, Any] = {
+            "worker": worker,
+            "run_id": run_id,
+            "attempt": attempt,
+            "state": state,
+            "reason": reason,
+            "versions": versions,
+            "retry_in_seconds": retry_in_seconds,
+        }
+        if cells is not None:  # a service of older code refuses it
+            told["cells"] = cells
+        try:
+            return self._call(bool, "finish", **told, error=error)
+        except BadInput as refused:
+            if error is None or refused.field != f"error.{_NEW}":
+                raise
+        older = {name: value for name, value in dump(error).items() if name != _NEW}
+        return self._call(bool, "finish", **told, error=older)
 
     def reap(self) -> int:
         """See `ports.Ledger`."""

@@ -168,6 +168,8 @@ class RunError:
     cell_index: int | None = None
     #: Without terminal colours.
     traceback: str = ""
+    #: The cell's source as far as it is kept; empty without a cell.
+    cell_source: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -338,7 +340,8 @@ class Notice:
     run_id: RunId
     #: `email:<address>` or `channel:<name>`.
     target: str
-    #: What the message is made of: state, reason, error, logical time, attempt. No secrets.
+    #: What the message is made of: state, reason, error, fingerprint, logical time, attempt. No
+    #: secrets.
     facts: dict[str, Json]
     created_at: datetime
     #: Tries to send it so far.

@@ -14,11 +14,12 @@ from papermill.log import logger
 from papermill.utils import merge_kwargs, remove_args
 
 from jupyter_orch.domain.errors import OrchError, Refused
-from jupyter_orch.domain.model import RunError
 from jupyter_orch.domain.states import Reason
 from jupyter_orch.execution.cells import BadMessage, CellClient, Stopped
+from jupyter_orch.execution.mask import Masker
 from jupyter_orch.execution.pipeline import NotebookResult, result_of
 from jupyter_orch.execution.recording import Recording, open_recording
+from jupyter_orch.execution.run_error import run_error
 
 #: What only the service may know.
 _NOT_FOR_KERNELS = ("JUPYTER_ORCH__STATE__", "JUPYTER_ORCH__SERVICE__")
@@ -89,14 +90,14 @@ def _execute(
     try:
         client.run(env=kept | recording.environment)
     except BaseException as error:
-        recording.conclude(_result(error), nb_man.nb)
+        recording.conclude(_result(error, nb_man.nb, recording.masker), nb_man.nb)
         raise
     executed = copy.deepcopy(nb_man.nb)
-    recording.conclude(result_of(executed), executed)
+    recording.conclude(result_of(executed, recording.masker), executed)
     return nb_man.nb
 
 
-def _result(error: BaseException) -> NotebookResult:
+def _result(error: BaseException, nb: Any, masker: Masker) -> NotebookResult:
     reason = Reason.PLATFORM_ERROR
     if isinstance(error, CellTimeoutError):
         reason = Reason.CELL_TIMEOUT
@@ -109,4 +110,17 @@ def _result(error: BaseException) -> NotebookResult:
     elif isinstance(error, Refused):
         reason = Reason.PUBLISH_CONFLICT
     name = type(error).__name__
-    return NotebookResult(reason=reason, error=RunError(name=name, message=str(error) or name))
+    failed = (
+        index
+        for index, cell in enumerate(nb.cells)
+        if cell.metadata.get("papermill", {}).get("exception")
+    )
+    index = next(failed, None)
+    told = run_error(
+        name,
+        str(error) or name,
+        masker=masker,
+        cell=index,
+        source="" if index is None else nb.cells[index].source,
+    )
+    return NotebookResult(reason=reason, error=told)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from jupyter_orch.domain.text import plain_value
 from jupyter_orch.execution.mask import Masker
 
 FILE_NAME = "log.jsonl"
@@ -41,16 +42,19 @@ class RunLog:
         self._file = os.open(path, flags, 0o600)
 
     def write(self, event: str, *, level: Level = "info", **fields: Any) -> None:
-        """Adds one line: the event's name and the fields that have a value, secrets masked.
+        """Adds one line: the event's name and the fields that have a value.
 
-        A line that the disk does not take is lost: no run fails for its log.
+        Secrets are masked, and terminal codes left out. A line that the disk does not take is lost:
+        no run fails for its log.
         """
         if self.full and not event.startswith(_ALWAYS):
             return
         moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = {"time": moment, "level": level, "event": event}
         line |= {
-            name: self._masker.value(value) for name, value in fields.items() if value is not None
+            name: plain_value(self._masker.value(value))
+            for name, value in fields.items()
+            if value is not None
         }
         data = json.dumps(line, ensure_ascii=False, default=str).encode("utf-8", "replace") + b"\n"
         if len(data) > self.room and not event.startswith(_ALWAYS):

@@ -17,7 +17,7 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import ValidationError
 from papermill.engines import NotebookExecutionManager
-from papermill.exceptions import PapermillExecutionError, strip_color
+from papermill.exceptions import PapermillExecutionError
 from papermill.execute import (
     prepare_notebook_metadata,
     raise_for_execution_errors,
@@ -40,6 +40,7 @@ from jupyter_orch.execution.log import RunLog
 from jupyter_orch.execution.mask import Masker
 from jupyter_orch.execution.notebook_writer import NotebookWriter
 from jupyter_orch.execution.parameters import parameterize
+from jupyter_orch.execution.run_error import run_error
 from jupyter_orch.kernel.retry import NonRetryableError
 
 #: A cell with this tag keeps its notebook from being executed in a forked kernel.
@@ -53,6 +54,9 @@ _LAST_WORDS = 4000  # bytes
 _SAVE_PAUSE = 20
 _LONGEST_SAVE_PAUSE = 30.0
 _ERROR_MARKERS = 2  # cells that papermill inserts before the one that raised
+#: A cell's position and source.
+_Cell = tuple[int | None, str]
+_NO_CELL: _Cell = (None, "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,15 +144,15 @@ class NotebookRun:
         try:
             manager, kernel = self._prepare()
         except NoSuchKernel as error:
-            return _failed(Reason.KERNEL_MISSING, "NoSuchKernel", _no_kernel(error.name))
+            return self._failed(Reason.KERNEL_MISSING, "NoSuchKernel", _no_kernel(error.name))
         except Exception as error:  # noqa: BLE001 - whatever nbformat says of what is no notebook
-            return _failed(Reason.USER_ERROR, type(error).__name__, str(error))
+            return self._failed(Reason.USER_ERROR, type(error).__name__, str(error))
         self._progress(0, len(manager.nb.cells))
         manager.notebook_start()
         try:
             stopped = await self._execute(manager, kernel, env, kernels)
             manager.notebook_complete()
-            result = result_of(manager.nb) if stopped is None else stopped
+            result = result_of(manager.nb, self._masker) if stopped is None else stopped
         finally:
             unsaved = manager.close()
         return result if unsaved is None else _unsaved(result, unsaved)
@@ -187,7 +191,7 @@ class NotebookRun:
         try:
             lease = await self._start(manager.nb, kernel, env, kernels)
         except (KernelFailed, RuntimeError, OSError) as error:
-            return self._dead("KernelNotStarted", str(error), None)
+            return self._dead("KernelNotStarted", str(error))
         self.kernel = lease
         self._started(lease.pid)
         self._client = CellClient(
@@ -204,7 +208,7 @@ class NotebookRun:
         try:
             await self._client.run_in(lease)
         except (BadMessage, CellTimeoutError, DeadKernelError, Stopped, ValidationError) as error:
-            return self._why(error, lease, manager.current)
+            return self._why(error, lease, manager)
         finally:
             await lease.shutdown()
             kernels.ended(lease)
@@ -236,22 +240,24 @@ class NotebookRun:
             return f"A cell has the tag {COLD_TAG}."
         return None
 
-    def _why(self, error: Exception, lease: KernelLease, cell: int | None) -> NotebookResult:
+    def _why(
+        self, error: Exception, lease: KernelLease, manager: "SavingManager"
+    ) -> NotebookResult:
         """Why the cells after this one could not be tried."""
+        index = manager.current
+        cell = (index, "" if index is None else manager.nb.cells[index].source)
         if isinstance(error, Stopped):
-            return _failed(Reason.CANCELLED_BY_USER, "Stopped", "The run was stopped.", cell)
+            return self._failed(Reason.CANCELLED_BY_USER, "Stopped", "The run was stopped.", cell)
         if isinstance(error, CellTimeoutError):
             timeout = self._request.cell_timeout_seconds
             message = f"The cell took longer than {timeout:g} s." if timeout else str(error)
-            return _failed(Reason.CELL_TIMEOUT, "CellTimeout", message, cell)
-        if isinstance(
-            error, BadMessage | ValidationError
-        ):  # it published what no notebook can hold
-            return _failed(Reason.USER_ERROR, type(error).__name__, str(error), cell)
+            return self._failed(Reason.CELL_TIMEOUT, "CellTimeout", message, cell)
+        if isinstance(error, BadMessage | ValidationError):
+            return self._failed(Reason.USER_ERROR, type(error).__name__, str(error), cell)
         if self._client is not None and self._client.unanswered:
-            return _failed(Reason.USER_ERROR, "NoReply", _NO_REPLY, cell)
+            return self._failed(Reason.USER_ERROR, "NoReply", _NO_REPLY, cell)
         if lease.abandoned:
-            return _failed(Reason.PLATFORM_ERROR, "KernelLost", _LOST_WITH_PARENT, cell)
+            return self._failed(Reason.PLATFORM_ERROR, "KernelLost", _LOST_WITH_PARENT, cell)
         name, message = "KernelDied", f"The kernel ended by itself: {_end_of(lease)}."
         if lease.out_of_memory():
             name, message = "OutOfMemory", self._out_of_memory()
@@ -263,19 +269,28 @@ class NotebookRun:
             return "The system was out of memory and killed the kernel."
         return f"The kernel was killed: it took more than the {limit / 1e6:g} MB that a run may."
 
-    def _dead(self, name: str, message: str, cell: int | None) -> NotebookResult:
+    def _dead(self, name: str, message: str, cell: _Cell = _NO_CELL) -> NotebookResult:
         """A kernel that is no more, with its last words to its console."""
         try:
             said = Path(self._request.console).read_bytes()[-_LAST_WORDS:]
         except OSError:
             said = b""
-        return _failed(
-            Reason.KERNEL_DIED,
-            name,
-            self._masker.text(message),
-            cell,
-            self._masker.text(said.decode("utf-8", "replace")),
+        last_words = said.decode("utf-8", "replace")
+        return self._failed(Reason.KERNEL_DIED, name, message, cell, last_words)
+
+    def _failed(
+        self,
+        reason: Reason,
+        name: str,
+        message: str,
+        cell: _Cell = _NO_CELL,
+        traceback: str = "",
+    ) -> NotebookResult:
+        index, source = cell
+        error = run_error(
+            name, message, masker=self._masker, cell=index, source=source, traceback=traceback
         )
+        return NotebookResult(reason=reason, error=error)
 
 
 def _end_of(kernel: KernelLease) -> str:
@@ -292,30 +307,37 @@ def _unsaved(result: NotebookResult, error: OSError) -> NotebookResult:
     """A run of whose notebook not everything could be kept."""
     said = f"The executed notebook could not be saved: {error.strerror}."
     if result.error is None:
-        return _failed(Reason.PLATFORM_ERROR, "NotSaved", said)
+        return _platform_error("NotSaved", said)
     message = f"{result.error.message} {said}".strip()
     return replace(result, error=replace(result.error, message=message))
 
 
 def not_executed(error: OSError) -> NotebookResult:
     """A run that the system did not let begin or go on."""
-    return _failed(
-        Reason.PLATFORM_ERROR, type(error).__name__, f"The notebook was not executed: {error}."
-    )
+    return _platform_error(type(error).__name__, f"The notebook was not executed: {error}.")
 
 
-def result_of(nb: Any) -> NotebookResult:
+def _platform_error(name: str, message: str) -> NotebookResult:
+    error = RunError(name=name, message=message)
+    return NotebookResult(reason=Reason.PLATFORM_ERROR, error=error)
+
+
+def result_of(nb: Any, masker: Masker) -> NotebookResult:
     """What papermill thinks of an executed notebook; adds its error markers to it."""
     try:
         raise_for_execution_errors(nb, None)
     except PapermillExecutionError as error:
         final = error.ename == NonRetryableError.__name__
-        return _failed(
-            Reason.NOT_RETRYABLE if final else Reason.USER_ERROR,
-            error.ename,
-            error.evalue,
-            error.cell_index + _ERROR_MARKERS,
-            strip_color("\n".join(error.traceback)),
+        return NotebookResult(
+            reason=Reason.NOT_RETRYABLE if final else Reason.USER_ERROR,
+            error=run_error(
+                error.ename,
+                error.evalue,
+                masker=masker,
+                cell=error.cell_index + _ERROR_MARKERS,
+                source=error.source,
+                traceback="\n".join(error.traceback),
+            ),
         )
     return NotebookResult()
 
@@ -425,13 +447,6 @@ class SavingManager(NotebookExecutionManager):  # type: ignore[misc]
         """Papermill's; the last save follows."""
         self._followed = True
         super().notebook_complete(**options)
-
-
-def _failed(
-    reason: Reason, name: str, message: str, cell: int | None = None, traceback: str = ""
-) -> NotebookResult:
-    error = RunError(name=name, message=message, cell_index=cell, traceback=traceback)
-    return NotebookResult(reason=reason, error=error)
 
 
 def _no_kernel(name: str) -> str:

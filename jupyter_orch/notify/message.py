@@ -10,6 +10,7 @@ from html import escape
 from typing import Any
 
 from jupyter_orch.domain.model import Json, Notice
+from jupyter_orch.notify.groups import fact, group
 
 MOST_SHOWN = 20  # runs that a mail tells of one by one
 MOST_ITEMS = 100  # runs that the body of a webhook holds
@@ -40,12 +41,12 @@ class Message:
 
 def compose(notices: Sequence[Notice], *, link_base: str = "") -> Message:
     """The message about all of the notices; about none: a test."""
-    shown = notices[:MOST_SHOWN]
+    shown = group(notices)[:MOST_SHOWN]
     longest = LONGEST_ALONE if len(notices) == 1 else LONGEST_IN_DIGEST
     paragraphs = [_paragraph(each, link_base, longest) for each in shown]
     subject = _subject(notices)
     head = "" if len(notices) == 1 else subject  # one run has its own first line
-    left_out = len(notices) - len(shown)
+    left_out = len(notices) - sum(map(len, shown))
     end = f"… and {left_out} more." if left_out else ""
     return Message(
         id=_id(notices),
@@ -93,24 +94,49 @@ def _headline(notice: Notice) -> str:
     return f"{line(notice.job_name, 80)} {_WORDS.get(notice.kind) or line(notice.kind, 20)}"
 
 
-def _paragraph(notice: Notice, link_base: str, longest: int) -> list[str]:
-    """Lines about one run; the first one says it all."""
-    facts = notice.facts if isinstance(notice.facts, dict) else {}
-    reason = facts.get("reason")
-    lines = [_headline(notice) + (f": {line(reason, 50)}" if reason else "")]
-    about = [f"due {_time(facts.get('logical_time'))}"]
-    if facts.get("attempt"):
-        about.append(f"attempt {line(facts['attempt'], 10)}")
-    lines.append(", ".join([*about, f"run {line(notice.run_id, 40)}"]))
-    error = facts.get("error")
+def _paragraph(notices: Sequence[Notice], link_base: str, longest: int) -> list[str]:
+    """Lines about one run, or about equal failures; the first one says it all."""
+    last = notices[-1]
+    reason = fact(last, "reason")
+    lines = [_headline_of(notices) + (f": {line(reason, 50)}" if reason else "")]
+    about = [f"due {_time(fact(last, 'logical_time'))}"]
+    if attempt := fact(last, "attempt"):
+        about.append(f"attempt {line(attempt, 10)}")
+    the_last = "the last one: " if len(notices) > 1 else ""
+    lines.append(the_last + ", ".join([*about, f"run {line(last.run_id, 40)}"]))
+    error = fact(last, "error")
     if isinstance(error, dict):
         cell = error.get("cell_index")
         where = f" (cell {cell + 1})" if isinstance(cell, int) else ""
         said = f"{error.get('name', '')}{where}: {error.get('message', '')}"
         lines.append(_clean(said, longest))
+        if place := line(error.get("place") or ""):
+            lines.append(place)
     if link_base:
-        lines.append(link_base + line(notice.run_id, 40))
+        lines.append(link_base + line(last.run_id, 40))
+    if last.kind == "failed":
+        lines.append(_command(notices))
     return lines
+
+
+def _headline_of(notices: Sequence[Notice]) -> str:
+    if len(notices) == 1:
+        return _headline(notices[0])
+    jobs = {each.job_name for each in notices}
+    first = line(notices[-1].job_name, 80)
+    others = "" if len(jobs) == 1 else f" and {_jobs(len(jobs) - 1)}"
+    return f"{first}{others} failed in the same way {len(notices)} times"
+
+
+def _jobs(count: int) -> str:
+    return f"{count} other job{'' if count == 1 else 's'}"
+
+
+def _command(notices: Sequence[Notice]) -> str:
+    """What to type to see more."""
+    if len(notices) == 1:
+        return f"jupyter orch show {line(notices[0].run_id, 40)}"
+    return f"jupyter orch runs --fingerprint {line(fact(notices[0], 'fingerprint'), 40)}"
 
 
 def _time(value: object) -> str:
@@ -140,6 +166,7 @@ def _rich(text: str) -> str:
 def _item(notice: Notice, link_base: str) -> dict[str, Json]:
     facts: dict[str, Any] = notice.facts if isinstance(notice.facts, dict) else {}
     error = facts.get("error")
+    cell = error.get("cell_index") if isinstance(error, dict) else None
     return {
         "kind": line(notice.kind, 20),
         "job": line(notice.job_name),
@@ -150,11 +177,15 @@ def _item(notice: Notice, link_base: str) -> dict[str, Json]:
         "error": {
             "name": line(error.get("name", "")),
             "message": _clean(error.get("message", ""), LONGEST_ALONE),
+            "cell": cell + 1 if isinstance(cell, int) else None,
+            "place": line(error.get("place") or "") or None,
         }
         if isinstance(error, dict)
         else None,
+        "fingerprint": facts.get("fingerprint"),
         "logical_time": facts.get("logical_time"),
         "attempt": facts.get("attempt"),
         "noted_at": notice.created_at.isoformat(),
         "link": link_base + notice.run_id if link_base else None,
+        "command": _command([notice]) if notice.kind == "failed" else None,
     }

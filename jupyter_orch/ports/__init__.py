@@ -9,6 +9,7 @@ from jupyter_orch.ports.archive import Archive, Expired, LostAttempt, Remains
 from jupyter_orch.ports.artifacts import Artifacts
 from jupyter_orch.ports.backfills import BackfillFeed, BackfillStore
 from jupyter_orch.ports.clock import Clock
+from jupyter_orch.ports.failures import FailureStore
 from jupyter_orch.ports.jobs import JobStore
 from jupyter_orch.ports.ledger import (
     Held,
@@ -38,6 +39,7 @@ __all__ = [
     "DueTrigger",
     "Expired",
     "Expiry",
+    "FailureStore",
     "Held",
     "JobStore",
     "Ledger",

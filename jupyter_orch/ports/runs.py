@@ -28,10 +28,11 @@ class RunStore(Protocol):
         kind: RunKind | None = None,
         states: Sequence[RunState] = (),
         search: str = "",
+        fingerprint: str | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> Page[Run]:
-        """Newest first."""
+        """Newest first; a fingerprint goes with a job and no other filter."""
         ...
 
     def attempts(self, run_id: RunId) -> tuple[Attempt, ...]: ...

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 from jupyter_orch.domain.model import Change
 from jupyter_orch.ports.archive import Archive, Remains
 from jupyter_orch.ports.backfills import BackfillStore
+from jupyter_orch.ports.failures import FailureStore
 from jupyter_orch.ports.jobs import JobStore
 from jupyter_orch.ports.ledger import WorkerStore
 from jupyter_orch.ports.notices import Outbox
@@ -30,6 +31,7 @@ class ChangeFeed(Protocol):
 class Store(
     JobStore,
     RunStore,
+    FailureStore,
     PoolStore,
     BackfillStore,
     Outbox,

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -13,6 +14,7 @@ from jupyter_orch import wire
 from jupyter_orch.domain.errors import NotFound, OrchError
 from jupyter_orch.domain.model import Run, RunError
 from jupyter_orch.domain.states import Reason, RunState
+from jupyter_orch.domain.text import plain
 from jupyter_orch.execution.channel_server import ChannelServer
 from jupyter_orch.execution.log import FILE_NAME, RunLog
 from jupyter_orch.execution.mask import Masker
@@ -87,6 +89,8 @@ class Supervisor:
         self._child: Launched | None = None
         #: Cells done and all of them, as far as nobody has been told; else told with the end.
         self._untold: tuple[int, int] | None = None
+        #: The cell that was last known to run, from 0.
+        self._reached: int | None = None
         #: What was last heard of an execution that ended without a result.
         self._last_words = ""
         self._queries: deque[str] = deque(maxlen=_QUERIES_KEPT)
@@ -256,7 +260,9 @@ class Supervisor:
             result: dict[str, Any] = event["result"]
             return result
         if event["event"] == "progress":
-            self._untold = event["done"], event["total"]
+            done, total = self._untold = event["done"], event["total"]
+            # With none done the kernel may not have started yet.
+            self._reached = done if 0 < done < total else None
         elif event["event"] == "broken":
             self._last_words = event["traceback"]
         return None
@@ -310,12 +316,15 @@ class Supervisor:
         with self._lock:
             stop = self._stop
         if stop is not None:
-            ending = stop
+            ending = self._placed(stop, result)
         elif result is None:
-            ending = _failed(
-                Reason.PLATFORM_ERROR,
-                "The process that executed the notebook ended without a result.",
-                self._masker.text(self._last_words),
+            ending = self._placed(
+                _failed(
+                    Reason.PLATFORM_ERROR,
+                    "The process that executed the notebook ended without a result.",
+                    self._masker.text(plain(self._last_words)),
+                ),
+                None,
             )
         elif result["reason"] is None:
             if outputs.staged:  # publishing may take long, and its end may be another worker's
@@ -329,6 +338,21 @@ class Supervisor:
             ending = Ending(state=RunState.FAILED, reason=reason, error=error)
         self._discard(outputs)
         return ending
+
+    def _placed(self, ending: Ending, result: Mapping[str, Any] | None) -> Ending:
+        """An end that another one than the notebook wanted, with the cell that it came to."""
+        if ending.error is None or ending.state is not RunState.FAILED:
+            return ending
+        error = replace(ending.error, cell_index=self._reached)
+        if result and result["error"]:
+            reached: RunError = wire.load(RunError, result["error"])
+            error = replace(
+                error,
+                cell_index=reached.cell_index,
+                cell_source=reached.cell_source,
+                traceback=reached.traceback,
+            )
+        return replace(ending, error=error)
 
     def _discard(self, outputs: AttemptOutputs) -> None:
         try:

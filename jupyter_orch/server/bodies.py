@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from jupyter_orch.domain.failures import Failure
 from jupyter_orch.domain.model import Attempt, Change, Job, Json, Run, Trigger
 from jupyter_orch.domain.outputs import TableVersion
 from jupyter_orch.ports import WorkerInfo
@@ -106,6 +107,8 @@ class RunDetail:
     versions: tuple[TableVersion, ...]
     queries: tuple[str, ...]
     schema: dict[str, Any]
+    #: For a run that failed.
+    failure: Failure | None
 
 
 @dataclass(frozen=True, kw_only=True)

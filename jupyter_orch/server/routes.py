@@ -13,6 +13,7 @@ from jupyter_orch.server.call import Call
 from jupyter_orch.server.ledger import call_ledger
 from jupyter_orch.server.route import BASE, Route
 from jupyter_orch.server.routes_backfills import BACKFILL_ROUTES
+from jupyter_orch.server.routes_failures import FAILURE_ROUTES
 from jupyter_orch.server.routes_notify import NOTIFY_ROUTES
 from jupyter_orch.server.routes_pools import POOL_ROUTES
 from jupyter_orch.server.routes_tables import TABLE_ROUTES
@@ -83,6 +84,7 @@ def _list_runs(service: Service, call: Call) -> Any:
         kind=call.kind(),
         states=call.states(),
         search=call.one("search") or "",
+        fingerprint=call.one("fingerprint"),
         cursor=call.one("cursor"),
         limit=call.number("limit"),
     )
@@ -243,6 +245,7 @@ ROUTES = (
             "kind": RunKind,
             "state": tuple[RunState, ...],
             "search": str,
+            "fingerprint": str,
             **PAGE,
         },
         answer=Page[Run],
@@ -302,6 +305,7 @@ ROUTES = (
         answer=bodies.Log,
     ),
     *TABLE_ROUTES,
+    *FAILURE_ROUTES,
     *POOL_ROUTES,
     Route(
         method="GET",

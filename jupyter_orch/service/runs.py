@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from jupyter_orch.domain import expressions
-from jupyter_orch.domain.errors import NotFound, OrchError
+from jupyter_orch.domain.errors import BadInput, NotFound, OrchError
 from jupyter_orch.domain.ids import BackfillId, RunId, new_id
 from jupyter_orch.domain.model import Actor, Job, Json, Page, Run, RunKind
 from jupyter_orch.domain.run_values import context_of, has_values_as_written
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.ports import Artifacts, Clock, Store
 from jupyter_orch.service.checks import with_defaults
+from jupyter_orch.service.failures import failure_of
 from jupyter_orch.service.notebooks import Notebooks
 from jupyter_orch.service.pages import page_size
 from jupyter_orch.service.rights import require
@@ -48,11 +49,18 @@ class Runs:
         kind: RunKind | None = None,
         states: Sequence[RunState] = (),
         search: str = "",
+        fingerprint: str | None = None,
         cursor: str | None = None,
         limit: int | None = None,
     ) -> Page[Run]:
-        """Runs, newest first; `job` is an id or a name."""
+        """Runs, newest first; `job` is an id or a name.
+
+        Raises:
+            BadInput: A fingerprint with another filter than `job` (field `fingerprint`).
+        """
         require(actor, "read")
+        if fingerprint is not None and (backfill or kind or states or search):
+            raise BadInput("A fingerprint goes with no other filter than job.", field="fingerprint")
         job_id = self._store.get_job(actor.team, job).id if job else None
         return self._store.list_runs(
             actor.team,
@@ -61,6 +69,7 @@ class Runs:
             kind=kind,
             states=states,
             search=search,
+            fingerprint=fingerprint,
             cursor=cursor,
             limit=page_size(limit),
         )
@@ -76,6 +85,7 @@ class Runs:
             "versions": self._store.published(run_id),
             "queries": self._store.queries(run_id),
             "schema": self._schema_of(run),
+            "failure": failure_of(self._store, run),
         }
 
     def rerun(

@@ -6,6 +6,7 @@ import threading
 from jupyter_orch.domain.errors import OrchError
 from jupyter_orch.ports import Artifacts, Clock, Courier, Store, Warehouse
 from jupyter_orch.service.backfills import Backfills
+from jupyter_orch.service.failures import Failures
 from jupyter_orch.service.jobs import Jobs
 from jupyter_orch.service.notebooks import Notebooks
 from jupyter_orch.service.notifications import Notifications
@@ -56,6 +57,7 @@ class Service:
         )
         self.pools = Pools(store, worker=worker)
         self.runs = Runs(store, artifacts, notebooks, store, worker=worker)
+        self.failures = Failures(store, store)
         self.backfills = Backfills(store, notebooks, store, worker=worker)
         self.tables = Tables(store, store, warehouse, TableLog(store, warehouse))
         self.system = System(store, warehouse, notebooks, clock, timer=timer, worker=worker)

@@ -14,7 +14,7 @@ from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
 from jupyter_orch.store.hints import hint
 from jupyter_orch.store.notices import TOLD, tell_ended
-from jupyter_orch.store.rows import to_json
+from jupyter_orch.store.rows import end_row, to_json
 from jupyter_orch.store.tables import HELD, attempt, job, published_version, run
 from jupyter_orch.store.together import Together
 from jupyter_orch.store.transitions import stop_error, stop_reason
@@ -46,6 +46,8 @@ _END = (
         state=sa.bindparam("to_state"),
         reason=sa.bindparam("why"),
         error=sa.bindparam("what"),
+        cell_source=sa.bindparam("in_cell"),
+        fingerprint=sa.bindparam("like"),
         ended_at=sa.bindparam("now"),
         lease_until=None,
         queue_until=None,
@@ -76,6 +78,8 @@ _END_ATTEMPT = (
         state=sa.bindparam("to_state"),
         reason=sa.bindparam("why"),
         error=sa.bindparam("what"),
+        cell_source=sa.bindparam("in_cell"),
+        fingerprint=sa.bindparam("like"),
         ended_at=sa.bindparam("now"),
     )
 )
@@ -196,7 +200,7 @@ class _Batch:
         reason, error = told.reason, told.error
         if told.state is RunState.CANCELLED and reason is Reason.CANCELLED_BY_USER:
             reason = stop_reason(held.reason)
-        what = {"why": reason, "what": to_json(error), "now": self._now}
+        what = {**_why(told.state, reason, error), "now": self._now}
         if told.retry_in_seconds is None or held.state is RunState.PUBLISHING:
             if held.state not in before(told.state):
                 return False
@@ -208,8 +212,8 @@ class _Batch:
             later = self._now + int(max(0.0, told.retry_in_seconds) * _SECOND)
             free = int(told.state is RunState.CANCELLED)
             self._queued.append(
-                {"of_run": told.run_id, "later": later, "free": free, "why": reason}
-                | {"what": what["what"], **_cells(told)}
+                {"of_run": told.run_id, "later": later, "free": free}
+                | {"why": reason, "what": what["what"], **_cells(told)}
             )
             held.state, held.owner = RunState.QUEUED, None
         number = {"of_run": told.run_id, "of_number": told.attempt, "to_state": told.state}
@@ -231,8 +235,7 @@ class _Batch:
                 "of_run": told.run_id,
                 "of_job": held.job_id,
                 "to_state": state,
-                "why": reason,
-                "what": to_json(error),
+                **_why(state, reason, error),
                 "now": self._now,
                 **_cells(told),
             }
@@ -244,7 +247,7 @@ class _Batch:
             (_END, _without(self._ended, "of_job")),
             (_QUEUE, self._queued),
             (_END_ATTEMPT, self._attempts),
-            (_NOTE_LAST, _without(self._ended, "why", "what", "now", "done", "total")),
+            (_NOTE_LAST, _only(self._ended, "of_job", "of_run", "to_state")),
         ):
             if rows:
                 connection.execute(statement, rows)
@@ -265,6 +268,21 @@ def _cells(told: End) -> dict[str, int | None]:
 
 def _without(rows: Sequence[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
     return [{key: row[key] for key in row if key not in names} for row in rows]
+
+
+def _why(state: RunState, reason: Reason | None, error: RunError | None) -> dict[str, Any]:
+    """What is stored of an end, under the names that the statements have for it."""
+    stored = end_row(state, reason, error)
+    return {
+        "why": reason,
+        "what": stored["error"],
+        "in_cell": stored["cell_source"],
+        "like": stored["fingerprint"],
+    }
+
+
+def _only(rows: Sequence[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
+    return [{name: row[name] for name in names} for row in rows]
 
 
 def _record_versions(

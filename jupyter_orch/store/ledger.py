@@ -16,6 +16,7 @@ from jupyter_orch.store.claims import SqlClaims, begin_attempts
 from jupyter_orch.store.ends import SqlEnds
 from jupyter_orch.store.engine import Database
 from jupyter_orch.store.rows import (
+    error_json,
     run_from,
     staged_from,
     to_json,
@@ -273,6 +274,6 @@ def _queue_again(
         owner=None,
         lease_until=None,
         reason=reason,
-        error=to_json(error),
+        error=error_json(error),
         free_attempts=run.c.free_attempts + int(free),
     )

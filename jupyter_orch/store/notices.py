@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.dialects import postgresql, sqlite
 
+from jupyter_orch.domain.frames import place_of
 from jupyter_orch.domain.ids import JobId, RunId, TeamId
 from jupyter_orch.domain.model import Json, Notice, NoticeKind, Notification
 from jupyter_orch.domain.states import RunState
@@ -22,6 +23,7 @@ TOLD = frozenset({RunState.FAILED, RunState.SUCCEEDED})
 #: Runs that tell by themselves; the many of a backfill and those in a person's shell do not.
 _TELLING = ("schedule", "manual", "rerun")
 LONGEST_ERROR = 4000  # characters of an error that a notice keeps
+LONGEST_PLACE = 300  # characters of the line that raised it
 MOST_AT_ONCE = 1000  # notices of one target that are taken together
 _LATE_BATCH = 500
 _NOTIFICATIONS = TypeAdapter(tuple[Notification, ...])
@@ -38,6 +40,7 @@ _RUNS: sa.Select[Any] = (
         run.c.state,
         run.c.reason,
         run.c.error,
+        run.c.fingerprint,
         run.c.logical_time,
         run.c.attempt,
         run.c.ended_at,
@@ -233,7 +236,9 @@ def _facts(row: sa.Row[Any]) -> dict[str, Json]:
             "name": str(error.get("name", ""))[:LONGEST_ERROR],
             "message": str(error.get("message", ""))[:LONGEST_ERROR],
             "cell_index": error.get("cell_index"),
+            "place": place_of(str(error.get("traceback", "")))[:LONGEST_PLACE],
         },
+        "fingerprint": row.fingerprint,
         "logical_time": instant(row.logical_time).isoformat(),
         "kind": row.kind,
         "attempt": row.attempt,

@@ -31,8 +31,13 @@ def decode(cursor: str, length: int) -> tuple[str, ...]:
         or len(key) != length
         or not all(isinstance(part, str) for part in key)
     ):
-        raise BadInput("The cursor is not one that a listing gave.", field="cursor")
+        raise not_ours()
     return tuple(key)
+
+
+def not_ours() -> BadInput:
+    """What is said of a cursor that no listing gave."""
+    return BadInput("The cursor is not one that a listing gave.", field="cursor")
 
 
 def page(

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import TypeAdapter, ValidationError
 
+from jupyter_orch.domain.fingerprint import fingerprint
 from jupyter_orch.domain.ids import JobId, RunId, TeamId
 from jupyter_orch.domain.model import Attempt, Change, Job, JobSpec, Policies, Run, RunError
 from jupyter_orch.domain.outputs import StagedOutput, TableVersion
@@ -16,8 +17,10 @@ from jupyter_orch.ports import WorkerInfo
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {
-    kind: TypeAdapter(kind) for kind in (JobSpec, Policies, RunError, StagedOutput, TableVersion)
+    kind: TypeAdapter(kind) for kind in (JobSpec, Policies, StagedOutput, TableVersion)
 }
+#: What the column `error` holds. Earlier code refuses an error with more than that.
+_ERROR = ("name", "message", "cell_index", "traceback")
 
 #: Columns of `run` that the domain has under the same name and type.
 _PLAIN = (
@@ -122,7 +125,7 @@ def run_from(row: sa.Row[Any]) -> Run:
         job_id=row.job_id and JobId(row.job_id),
         state=RunState(row.state),
         reason=row.reason and Reason(row.reason),
-        error=error_from(row.error),
+        error=error_from(row),
         policies=_ADAPTERS[Policies].validate_python(row.policies),
         rerun_of=row.rerun_of and RunId(row.rerun_of),
         **{name: values[name] for name in _PLAIN},
@@ -143,7 +146,7 @@ def run_row(run: Run) -> dict[str, Any]:
         "job_name_key": run.job_name.casefold(),
         "state": run.state.value,
         "reason": run.reason and run.reason.value,
-        "error": to_json(run.error),
+        **end_row(run.state, run.reason, run.error),
         "policies": _policies_row(run.policies),
         "overlap": run.policies.overlap,
         "max_parallel": run.policies.max_parallel,
@@ -168,9 +171,27 @@ def _after(run: Run, seconds: float | None, *, start: datetime) -> int | None:
     return micros(start) + int(seconds * 1_000_000)
 
 
-def error_from(value: Any) -> RunError | None:
-    """A stored error."""
-    return None if value is None else RunError(**value)
+def error_json(error: RunError | None) -> dict[str, Any] | None:
+    """What the column `error` holds."""
+    return None if error is None else {name: getattr(error, name) for name in _ERROR}
+
+
+def end_row(state: RunState, reason: Reason | None, error: RunError | None) -> dict[str, Any]:
+    """What is stored of an error with the end that it stands for."""
+    failed = error if state is RunState.FAILED else None
+    return {
+        "error": error_json(error),
+        "cell_source": (error and error.cell_source) or None,
+        "fingerprint": failed and fingerprint(reason, failed),
+    }
+
+
+def error_from(row: sa.Row[Any]) -> RunError | None:
+    """The error of a run or an attempt; what only later code knows of it is left out."""
+    if row.error is None:
+        return None
+    known = {name: row.error[name] for name in _ERROR if name in row.error}
+    return RunError(**known, cell_source=row.cell_source or "")
 
 
 def attempt_from(row: sa.Row[Any]) -> Attempt:
@@ -183,7 +204,7 @@ def attempt_from(row: sa.Row[Any]) -> Attempt:
         ended_at=maybe_instant(row.ended_at),
         state=row.state and RunState(row.state),
         reason=row.reason and Reason(row.reason),
-        error=error_from(row.error),
+        error=error_from(row),
     )
 
 

@@ -34,6 +34,7 @@ class RunPages:
         kind: Runs of one kind.
         states: Runs in one of the states; none: in any.
         search: Part of the job's name, without case.
+        fingerprint: Runs that failed in this way; with a job and no other filter.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class RunPages:
         kind: RunKind | None,
         states: Sequence[RunState],
         search: str,
+        fingerprint: str | None = None,
     ) -> None:
         self._database = database
         self._team = team
@@ -56,6 +58,8 @@ class RunPages:
             self._rest["backfill_id"] = backfill_id
         if search or not self._rest:  # a job or a backfill belongs to one team
             self._rest["team_id"] = team
+        if fingerprint is not None:
+            self._rest["fingerprint"] = fingerprint
         self._kind, self._states, self._search = kind, states, search
 
     def page(

@@ -88,10 +88,14 @@ class SqlRuns:
         kind: RunKind | None = None,
         states: Sequence[RunState] = (),
         search: str = "",
+        fingerprint: str | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> Page[Run]:
-        """Newest first; `search` matches a part of the job's name, without case."""
+        """Newest first; `search` matches a part of the job's name, without case.
+
+        A fingerprint goes with a job and no other filter.
+        """
         wanted = RunPages(
             self._database,
             team,
@@ -100,6 +104,7 @@ class SqlRuns:
             kind=kind,
             states=states,
             search=search,
+            fingerprint=fingerprint,
         )
         with self._database.reading() as connection:
             rows, following = wanted.page(connection, cursor=cursor, limit=limit)

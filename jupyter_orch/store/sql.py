@@ -6,6 +6,7 @@ from jupyter_orch.store.archive import SqlArchive
 from jupyter_orch.store.backfills import SqlBackfills
 from jupyter_orch.store.changes import SqlChanges
 from jupyter_orch.store.engine import Clock, Database, open_database, wall_clock
+from jupyter_orch.store.failures import SqlFailures
 from jupyter_orch.store.hints import SqlHints
 from jupyter_orch.store.intervals import SqlIntervals
 from jupyter_orch.store.jobs import SqlJobs
@@ -25,6 +26,7 @@ from jupyter_orch.store.together import Together
 class SqlStore(
     SqlJobs,
     SqlRuns,
+    SqlFailures,
     SqlIntervals,
     SqlQueueSweep,
     SqlPools,

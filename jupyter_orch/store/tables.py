@@ -108,6 +108,9 @@ run = sa.Table(
     _text("state"),
     _text("reason", nullable=True),
     _json("error", nullable=True),
+    #: Of a run that has failed, beside its error: earlier code refuses an error with more fields.
+    _text("cell_source", nullable=True),
+    _text("fingerprint", nullable=True),
     _instant("logical_time"),
     _instant("interval_start", nullable=True),
     _instant("interval_end", nullable=True),
@@ -222,6 +225,22 @@ for _name, _columns, _where in (
         (run.c.job_id, run.c.trigger_id, run.c.logical_time, run.c.state),
         run.c.trigger_id.is_not(None),
     ),
+    #: Equal failures of a team by their time, and their pages.
+    (
+        "ix_run_failure",
+        (run.c.team_id, run.c.fingerprint, run.c.ended_at, run.c.job_id),
+        run.c.fingerprint.is_not(None),
+    ),
+    (
+        "ix_run_failure_page",
+        (run.c.team_id, run.c.fingerprint, run.c.id),
+        run.c.fingerprint.is_not(None),
+    ),
+    (
+        "ix_run_job_failure",
+        (run.c.job_id, run.c.fingerprint, run.c.id),
+        run.c.fingerprint.is_not(None),
+    ),
     ("ix_run_ended", (run.c.ended_at,), run.c.ended_at.is_not(None)),
     (
         "ix_run_job_ended",
@@ -242,6 +261,8 @@ attempt = sa.Table(
     _text("state", nullable=True),
     _text("reason", nullable=True),
     _json("error", nullable=True),
+    _text("cell_source", nullable=True),
+    _text("fingerprint", nullable=True),
     #: When somebody cleared away what a lost worker's attempt left; absent: not yet, or no need.
     _instant("swept_at", nullable=True),
 )

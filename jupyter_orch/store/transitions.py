@@ -11,7 +11,7 @@ from jupyter_orch.domain.states import Reason, RunState, before
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.hints import hint
 from jupyter_orch.store.notices import TOLD, tell_ended
-from jupyter_orch.store.rows import to_json
+from jupyter_orch.store.rows import end_row
 from jupyter_orch.store.tables import ACTIVE, attempt, in_state, job, run
 
 _STOPPED = {
@@ -81,7 +81,7 @@ def end(
         run_id,
         state,
         reason=reason,
-        error=to_json(error),
+        **end_row(state, reason, error),
         ended_at=at,
         lease_until=None,
         queue_until=None,
@@ -133,7 +133,7 @@ def end_attempt(
     connection.execute(
         sa.update(attempt)
         .where(attempt.c.run_id == run_id, attempt.c.number == number)
-        .values(state=state, reason=reason, error=to_json(error), ended_at=at)
+        .values(state=state, reason=reason, **end_row(state, reason, error), ended_at=at)
     )
 
 

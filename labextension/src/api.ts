@@ -227,6 +227,7 @@ export class Api {
     backfill?: string;
     state?: T.RunState[];
     search?: string;
+    fingerprint?: string;
     cursor?: string | null;
     limit?: number;
   }): Promise<T.IPage<T.IRun>> => this.get(`runs${query(filter)}`);

@@ -43,6 +43,8 @@ export interface IRunsFilter {
   state?: RunState[];
   /** A part of the job's name. */
   search?: string;
+  /** How they failed; goes with a job and no other filter. */
+  fingerprint?: string;
 }
 
 /** Names of cached answers; the first word decides what a change makes stale. */
@@ -64,6 +66,7 @@ export const keys = {
       filter.job ?? '',
       filter.backfill ?? '',
       filter.search ?? '',
+      filter.fingerprint ?? '',
       ...(filter.state ?? [])
     ] as const,
   run: (id: string) => ['run', id] as const,

@@ -97,6 +97,35 @@ export interface IRunError {
   message: string;
   cell_index: number | null;
   traceback: string;
+  /** Of the cell that failed, as far as it is kept; a service of earlier code does not say it. */
+  cell_source?: string;
+}
+
+/** A part of a traceback. */
+export interface IFrame {
+  /** A cell of the notebook, a module of its author, a library, or words between frames. */
+  kind: 'cell' | 'module' | 'library' | 'words';
+  text: string;
+}
+
+/** How often a job failed in one way, as far as its runs are kept. */
+export interface IFailureHistory {
+  fingerprint: string;
+  /** Up to a thousand. */
+  count: number;
+  first_at: string;
+  /** So many of the job's last runs failed so, and so many they are. */
+  recent_same: number;
+  recent: number;
+  last_success: { run_id: string; ended_at: string } | null;
+}
+
+/** What helps with a failed run beside its error. */
+export interface IFailure {
+  frames: IFrame[];
+  /** From 1. */
+  error_line: number | null;
+  history: IFailureHistory | null;
 }
 
 export interface IRun {
@@ -368,6 +397,8 @@ export interface IRunDetail {
   versions: ITableVersion[];
   queries: string[];
   schema: IParametersSchema;
+  /** For a run that failed; a service of earlier code does not say it. */
+  failure?: IFailure | null;
 }
 
 export interface IFire {

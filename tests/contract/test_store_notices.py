@@ -8,12 +8,19 @@ import pytest
 import sqlalchemy as sa
 from store_kit import add_job, claim, run_of, spec_of
 
+from jupyter_orch.domain.fingerprint import fingerprint
 from jupyter_orch.domain.ids import BackfillId, new_id
 from jupyter_orch.domain.model import Job, Notification, Run, RunError
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.store.sql import SqlStore
 from jupyter_orch.store.tables import job_version
 
+OOPS = RunError(
+    name="ValueError",
+    message="no rows",
+    cell_index=2,
+    traceback="Cell In[3], line 2\n----> 2 check(rows)\n\nValueError: no rows",
+)
 ANN = "email:ann@example.com"
 BOTH = (Notification(email=("ann@example.com",), channels=("ops",)),)
 
@@ -28,9 +35,8 @@ def ended(store: SqlStore, job: Job, state: RunState, **values) -> Run:
     run = store.add_run(run_of(job, **values))
     (held,) = claim(store)
     assert held.id == run.id
-    error = RunError(name="ValueError", message="no rows", cell_index=2)
     assert store.finish(
-        "w", run.id, held.attempt, state=state, error=error if state is RunState.FAILED else None
+        "w", run.id, held.attempt, state=state, error=OOPS if state is RunState.FAILED else None
     )
     return run
 
@@ -49,7 +55,13 @@ def test_failed_then_recovered_is_told_once_to_each_target(store: SqlStore) -> N
     run = ended(store, job, RunState.FAILED)
     first, _ = store.claim_notices(limit=10, lease_seconds=60)
     assert (first.kind, first.run_id, first.job_name) == ("failed", run.id, job.spec.name)
-    assert first.facts["error"] == {"name": "ValueError", "message": "no rows", "cell_index": 2}
+    assert first.facts["error"] == {
+        "name": "ValueError",
+        "message": "no rows",
+        "cell_index": 2,
+        "place": "Cell In[3], line 2: check(rows)",
+    }
+    assert first.facts["fingerprint"] == fingerprint(None, OOPS)
     assert datetime.fromisoformat(first.facts["logical_time"]) == run.logical_time
     ended(store, job, RunState.SUCCEEDED)
     assert told(store) == [("recovered", "channel:ops"), ("recovered", ANN)]

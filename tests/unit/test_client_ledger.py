@@ -83,6 +83,27 @@ def test_failure_arrives_with_its_words(service, ann, far, run) -> None:
     )
 
 
+class OlderLine(Line):
+    """The same to a service that does not know a cell's source yet."""
+
+    def call_ledger(self, method, arguments):
+        """Refused as whatever has a field too much."""
+        name = "error.cell_source"
+        if "cell_source" in (arguments.get("error") or {}):
+            raise BadFields([BadInput(f"There is no field {name}.", field=name)])
+        return super().call_ledger(method, arguments)
+
+
+def test_failure_arrives_at_a_service_of_earlier_code(service, ann, run) -> None:
+    """Without what that one does not know."""
+    far = LedgerClient(OlderLine(service.ledger, ann))
+    far.claim_runs("w", limit=1, lease_seconds=30)
+    error = RunError(name="KeyError", message="'JFK'", cell_index=7, cell_source="x[y]")
+    assert far.finish("w", run.id, 1, state=RunState.FAILED, reason=Reason.USER_ERROR, error=error)
+    ended = service.runs.detail(ann, run.id)["run"]
+    assert ended.error == RunError(name="KeyError", message="'JFK'", cell_index=7)
+
+
 def test_publication_that_was_left_is_taken_over(far, run) -> None:
     """The publish intent comes back as it was recorded."""
     far.claim_runs("w", limit=1, lease_seconds=0.001)

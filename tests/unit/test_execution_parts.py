@@ -12,6 +12,12 @@ from jupyter_orch.execution.log import RunLog
 from jupyter_orch.execution.mask import Masker
 from jupyter_orch.execution.notebook_file import clear_asides, save_notebook
 from jupyter_orch.execution.output_limit import OutputLimit
+from jupyter_orch.execution.run_error import (
+    LONGEST_MESSAGE,
+    LONGEST_SOURCE,
+    LONGEST_TRACEBACK,
+    run_error,
+)
 
 
 def stream(text: str) -> dict[str, Any]:
@@ -23,6 +29,28 @@ def stream(text: str) -> dict[str, Any]:
 def log_path(tmp_path: Path) -> Path:
     """Where this test's log is."""
     return tmp_path / "log.jsonl"
+
+
+def test_an_error_is_kept_as_plain_text_of_bounded_length() -> None:
+    """Without terminal codes, secrets and what no database takes; long ones say what is missing."""
+    masker = Masker()
+    masker.add("secret")
+    error = run_error(
+        "\x1b[31mKeyError\x1b[0m",
+        "no secret\x00\ud800 here\r\n" + "m" * LONGEST_MESSAGE,
+        masker=masker,
+        cell=1,
+        source="\x1b]0;title\x07x = 'secret'\n" + "s" * LONGEST_SOURCE,
+        traceback="first\n" + "t" * LONGEST_TRACEBACK + "\nlast",
+    )
+    assert error.name == "KeyError"
+    assert error.message.startswith("no •••••• here\nm")
+    assert error.message.endswith("more characters")
+    assert error.cell_source.startswith("x = '••••••'\ns")
+    assert len(error.cell_source) < LONGEST_SOURCE + 50
+    assert error.traceback.startswith("first\n")
+    assert error.traceback.endswith("\nlast")
+    assert "characters left out" in error.traceback
 
 
 def test_known_values_are_masked_wherever_they_stand() -> None:

@@ -29,7 +29,12 @@ def notice(number: int = 1, **values) -> Notice:
     facts = {
         "state": "failed",
         "reason": "user_error",
-        "error": {"name": "ValueError", "message": "no rows", "cell_index": 2},
+        "error": {
+            "name": "ValueError",
+            "message": "no rows",
+            "cell_index": 2,
+            "place": "Cell In[3], line 2: frame.loc[origin]",
+        },
         "logical_time": "2026-11-24T06:00:00+00:00",
         "attempt": 3,
     }
@@ -58,7 +63,9 @@ def test_one_run_is_told_in_full() -> None:
         "daily failed: user_error\n"
         "due 2026-11-24 06:00:00 UTC, attempt 3, run run1\n"
         "ValueError (cell 3): no rows\n"
-        "https://hub/run/run1"
+        "Cell In[3], line 2: frame.loc[origin]\n"
+        "https://hub/run/run1\n"
+        "jupyter orch show run1"
     )
     assert '<a href="https://hub/run/run1">' in message.html
 
@@ -72,6 +79,39 @@ def test_many_become_a_digest() -> None:
     assert message.text.endswith("… and 12 more.")
     assert (len(message.items), message.total) == (32, 32)
     assert compose(failed[:1] + failed[7:8]).subject == "[jupyter_orch] job 0: 2 runs failed"
+
+
+def alike(number: int, job: str = "daily", fingerprint: str | None = "f00d") -> Notice:
+    """A run that failed as others do."""
+    return notice(number, job_name=job, facts={**notice().facts, "fingerprint": fingerprint})
+
+
+def test_equal_failures_are_told_as_one() -> None:
+    """With the words of the last one, how many there are, and how to see all of them."""
+    message = compose([alike(1), notice(2), alike(3, "hourly"), alike(4)])
+    assert message.subject == "[jupyter_orch] 4 runs failed"
+    paragraphs = message.text.split("\n\n")
+    assert paragraphs[1].split("\n") == [
+        "daily and 1 other job failed in the same way 3 times: user_error",
+        "the last one: due 2026-11-24 06:00:00 UTC, attempt 3, run run4",
+        "ValueError (cell 3): no rows",
+        "Cell In[3], line 2: frame.loc[origin]",
+        "jupyter orch runs --fingerprint f00d",
+    ]
+    assert paragraphs[2].startswith("daily failed: user_error\n")
+    assert [item["run_id"] for item in message.items] == ["run1", "run2", "run3", "run4"]
+    assert [item["fingerprint"] for item in message.items] == ["f00d", None, "f00d", "f00d"]
+
+
+def test_a_digest_of_one_failure_leaves_none_out() -> None:
+    """A thousand equal ones are one paragraph; those without a fingerprint are told one by one."""
+    many = [alike(number) for number in range(1000)]
+    message = compose(many)
+    assert message.text.count("\n\n") == 1
+    assert "failed in the same way 1000 times" in message.text
+    assert "more." not in message.text
+    unknown = compose([alike(number, fingerprint=None) for number in range(3)])
+    assert unknown.text.count("daily failed: user_error") == 3
 
 
 def test_a_digest_has_a_limit() -> None:

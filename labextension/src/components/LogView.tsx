@@ -34,7 +34,7 @@ export function LogView(props: { run: IRun; attempt: number }) {
             tabIndex={0}
           >
             {data.lines.map((line, index) => (
-              <Line key={index} line={line} />
+              <LogLine key={index} line={line} />
             ))}
             {!data.lines.length && trans.__('Nothing was logged.')}
           </div>
@@ -44,7 +44,8 @@ export function LogView(props: { run: IRun; attempt: number }) {
   );
 }
 
-function Line(props: { line: ILogLine }) {
+/** An event of a log: when, what, and its other fields. */
+export function LogLine(props: { line: ILogLine }) {
   const { time, level, event, text, message, ...fields } = props.line;
   const said = brief(text ?? message);
   const more = Object.entries(fields)

@@ -68,7 +68,9 @@ function Loaded(props: { detail: IRunDetail }) {
       {rerunning && (
         <RerunForm detail={detail} onClose={() => setRerunning(false)} />
       )}
-      {run.state === 'failed' && <ErrorCell run={run} onShow={showCell} />}
+      {run.state === 'failed' && (
+        <ErrorCell detail={detail} onShow={showCell} onTab={setTab} />
+      )}
       <VersionsOfRun run={run.id} versions={detail.versions} />
       <Tabs
         label={trans.__('Run')}

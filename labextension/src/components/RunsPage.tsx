@@ -15,13 +15,17 @@ const TYPING = 200;
 export function RunsPage() {
   const { runs } = useOrch();
   useSignal(runs.changed);
-  const { state, search } = runs.value;
+  const { state, search, alike } = runs.value;
   const settled = useSettled(search, TYPING);
   const filter = React.useMemo(
-    () => ({ state: statesOf(state), search: settled }),
-    [state, settled]
+    () =>
+      alike
+        ? { job: alike.job, fingerprint: alike.fingerprint }
+        : { state: statesOf(state), search: settled },
+    [state, settled, alike]
   );
-  const filtered = state !== '' || settled !== '';
+  const filtered = state !== '' || settled !== '' || Boolean(alike);
+  const showAll = () => runs.set({ state: '', search: '' });
   return (
     <main className="jp-orch-page">
       <header className="jp-orch-header">
@@ -52,6 +56,14 @@ export function RunsPage() {
             ))}
           </select>
         </div>
+        {alike && (
+          <div className="jp-orch-muted" role="status">
+            {trans.__('Runs of %1 that failed in the same way', alike.name)}{' '}
+            <Button kind="link" onClick={showAll}>
+              {trans.__('Show all runs')}
+            </Button>
+          </div>
+        )}
       </header>
       <RunsTable
         named
@@ -67,9 +79,7 @@ export function RunsPage() {
                   )}
             </p>
             {filtered && (
-              <Button onClick={() => runs.set({ state: '', search: '' })}>
-                {trans.__('Show all runs')}
-              </Button>
+              <Button onClick={showAll}>{trans.__('Show all runs')}</Button>
             )}
           </div>
         }

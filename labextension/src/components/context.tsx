@@ -29,6 +29,8 @@ export interface IDraft {
 export interface IRunsWanted {
   state: RunFilter;
   search: string;
+  /** Only runs of a job that failed in one way. */
+  alike?: { fingerprint: string; job: string; name: string };
 }
 
 /** A value that many look at. */

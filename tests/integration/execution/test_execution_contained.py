@@ -41,6 +41,7 @@ def test_a_kernel_that_takes_too_much_memory_says_so(bench: Run, fork: bool) -> 
         assert ended.error is not None
         assert ended.error.name == "OutOfMemory"
         assert "300 MB" in ended.error.message
+        assert ended.error.cell_source == greedy
 
         killed = "import os\nos.kill(os.getpid(), 9)"
         _, result, _ = bench.begin(notebook(killed), fork=fork, memory_limit=300 * MEGABYTE)
