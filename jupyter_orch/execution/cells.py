@@ -11,6 +11,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from papermill.clientwrap import PapermillNotebookClient
 
 from jupyter_orch.execution.kernels.lease import KernelLease, signal_group
+from jupyter_orch.execution.live import LiveCell
 from jupyter_orch.execution.log import RunLog
 from jupyter_orch.execution.mask import Masker
 from jupyter_orch.execution.output_limit import OutputLimit
@@ -41,6 +42,7 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
         run_log: RunLog,
         masker: Masker,
         output_limit: int,
+        live: LiveCell | None = None,
         **options: Any,
     ) -> None:
         """Prepares the execution.
@@ -50,6 +52,7 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
             run_log: Gets what each cell does, and the full text of capped outputs.
             masker: Knows the secrets.
             output_limit: Bytes of output that a cell may leave in the notebook.
+            live: Tells people who watch.
             options: Those of papermill's client.
         """
         options.setdefault("iopub_timeout", _IOPUB_TIMEOUT)
@@ -57,6 +60,7 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
         self._run_log = run_log
         self._masker = masker
         self._limit = OutputLimit(output_limit, run_log)
+        self._live = live
         self._lease: KernelLease | None = None
         self._stopping = threading.Event()
         self._idle = asyncio.Event()
@@ -99,6 +103,8 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
         """Executes one cell; a cell that cannot end is marked failed as one that raised."""
         if cell.cell_type == "code" and cell.source.strip():
             self._run_log.write("cell.started", cell=cell_index)
+            if self._live is not None:
+                self._live.begin(cell, cell_index)
         self._limit.start_cell(cell_index)
         try:
             if self._stopping.is_set():
@@ -110,6 +116,9 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
         except (CellTimeoutError, DeadKernelError, Stopped):
             self.nb_man.cell_exception(cell, cell_index=cell_index)
             raise
+        finally:
+            if self._live is not None:
+                self._live.end()
 
     execute_cell = run_sync(async_execute_cell)
 
@@ -136,6 +145,8 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
 
     def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
         """Masks and caps the message before papermill's client sees it."""
+        if self._live is not None and msg["msg_type"] not in {"status", "execute_input"}:
+            self._live.changed()
         if msg["msg_type"] in {"stream", "display_data", "execute_result", "error"}:
             msg["content"] = self._masker.value(msg["content"])
             if not self._limit.admit(msg, cell.outputs):

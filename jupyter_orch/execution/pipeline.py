@@ -35,6 +35,7 @@ from jupyter_orch.execution.kernels.lease import (
     signal_group,
 )
 from jupyter_orch.execution.kernels.pool import KernelPool
+from jupyter_orch.execution.live import LiveCell
 from jupyter_orch.execution.log import RunLog
 from jupyter_orch.execution.mask import Masker
 from jupyter_orch.execution.notebook_writer import NotebookWriter
@@ -187,6 +188,7 @@ class NotebookRun:
             run_log=self._log,
             masker=self._masker,
             output_limit=self._request.output_limit,
+            live=LiveCell(Path(self._request.output).parent, self._masker, save=manager.save),
             kernel_name=kernel,
             timeout=self._request.cell_timeout_seconds,
             interrupt_on_timeout=False,
@@ -301,7 +303,8 @@ class SavingManager(NotebookExecutionManager):  # type: ignore[misc]
     """
 
     def __init__(self, nb: Any, path: Path, progress: Callable[[int, int], None]) -> None:
-        super().__init__(nb, progress_bar=False)
+        # what a long cell has brought so far is saved by who watches it
+        super().__init__(nb, progress_bar=False, autosave_cell_every=0)
         self._writer = NotebookWriter(path)
         self._tell = progress
         #: Position of the cell that runs.

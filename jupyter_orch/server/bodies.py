@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from jupyter_orch.domain.live import Usual
 from jupyter_orch.domain.model import Attempt, Change, Job, Json, Run, Trigger
 from jupyter_orch.domain.outputs import TableVersion
 from jupyter_orch.ports import WorkerInfo
@@ -114,6 +115,8 @@ class RunDetail:
     versions: tuple[TableVersion, ...]
     queries: tuple[str, ...]
     schema: dict[str, Any]
+    #: How long the job's runs took lately; absent without history, and of a run that has ended.
+    usual: Usual | None
 
 
 @dataclass(frozen=True, kw_only=True)
