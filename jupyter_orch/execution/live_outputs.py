@@ -13,7 +13,8 @@ _WINDOW = 8 * _TEXT
 #: Characters of the largest table or plot that is shown, and of all of them.
 _LARGE = 64_000
 _ALL = 96_000
-_MOST = 100  # outputs
+_MOST = 40  # outputs; JupyterLab hides those beyond the fiftieth
+_LOOKED_AT = 5_000  # outputs
 _EARLIER = "[earlier output is shown once the cell has ended]\n"
 _LONGEST_NAME = 1000  # characters of an error's name and message
 #: Needs its kernel to be drawn; what stands beside it does not.
@@ -36,16 +37,17 @@ class LiveOutputs:
         """The last outputs as nbformat has them; never two texts of the same stream in a row."""
         shown: list[dict[str, Any]] = []
         known: dict[int, tuple[Any, dict[str, Any], int]] = {}
-        text_room, room = _TEXT, _ALL
-        left, whole = len(outputs), True
-        while left and whole and len(shown) < _MOST:
-            output = outputs[left - 1]
+        end, texts, room = len(outputs), _Texts(outputs, self._masker), _ALL
+        while end and texts.room > 0 and len(shown) < _MOST and len(outputs) - end < _LOOKED_AT:
+            output = outputs[end - 1]
             if output["output_type"] == "stream":
-                left, text, whole = self._text(outputs, left, text_room)
-                text_room -= len(text)
-                shown.append({"output_type": "stream", "name": output["name"], "text": text})
+                end, text = texts.before(end)
+                if text and shown and shown[-1].get("name") == output["name"]:
+                    shown[-1]["text"] = text + shown[-1]["text"]
+                elif text:
+                    shown.append({"output_type": "stream", "name": output["name"], "text": text})
                 continue
-            left -= 1
+            end -= 1
             content = output.get("data", output)
             found = self._known.get(id(content)) or (content, *self._rich(output))
             known[id(content)] = found
@@ -56,25 +58,7 @@ class LiveOutputs:
             shown.append(one)
         self._known = known
         shown.reverse()
-        return shown if whole and not left else _with_note(shown)
-
-    def _text(self, outputs: Sequence[Any], end: int, room: int) -> tuple[int, str, bool]:
-        """Where the texts begin that belong together, what they say, and whether that is all."""
-        name = outputs[end - 1]["name"]
-        parts: list[str] = []
-        window = _WINDOW
-        while end and window > 0:
-            output = outputs[end - 1]
-            if output["output_type"] != "stream" or output["name"] != name:
-                break
-            parts.append(output["text"][-window:])
-            window -= len(output["text"])
-            end -= 1
-        said = self._masker.text(_as_on_terminal("".join(reversed(parts))))
-        if window <= 0 or len(said) > room:
-            said = said[-room:] if room > 0 else ""
-            return end, said[said.find("\n") + 1 :], False
-        return end, said, True
+        return _with_note(shown) if end or texts.cut else shown
 
     def _rich(self, output: Any) -> tuple[dict[str, Any], int]:
         size = _size(output)
@@ -85,6 +69,45 @@ class LiveOutputs:
             if len(one.get("data", {})) > 1:
                 one["data"].pop(_WIDGET, None)
         return one, len(json.dumps(one))
+
+
+class _Texts:
+    """Printed texts, from the last one backwards."""
+
+    def __init__(self, outputs: Sequence[Any], masker: Masker) -> None:
+        self._outputs = outputs
+        self._masker = masker
+        self._window = _WINDOW
+        #: Streams whose line is drawn anew further below.
+        self._redrawn: set[str] = set()
+        #: Characters that may still be shown.
+        self.room = _TEXT
+        #: Whether some were not.
+        self.cut = False
+
+    def before(self, end: int) -> tuple[int, str]:
+        """The text of the stream that ends there, and where it begins."""
+        outputs, parts = self._outputs, []
+        name = outputs[end - 1]["name"]
+        while end and self._window > 0:
+            output = outputs[end - 1]
+            if output["output_type"] != "stream" or output["name"] != name:
+                break
+            parts.append(output["text"][-self._window :])
+            self._window -= len(output["text"])
+            end -= 1
+        text = "".join(reversed(parts))
+        again = text.startswith("\r") and not text.startswith("\r\n")
+        if name in self._redrawn:
+            text = text[: text.rfind("\n") + 1]
+        self._redrawn = self._redrawn | {name} if again else self._redrawn - {name}
+        text = self._masker.text(_as_on_terminal(text))
+        if self._window <= 0 or len(text) > self.room:
+            text = text[-self.room :]
+            text = text[text.find("\n") + 1 :]
+            self.room, self.cut = 0, True
+        self.room -= len(text)
+        return end, text
 
 
 def _as_on_terminal(text: str) -> str:

@@ -64,6 +64,19 @@ def test_a_carriage_return_begins_the_line_anew() -> None:
     assert one["text"] == "a\nb\n 2%"
 
 
+def test_a_line_that_is_drawn_anew_is_shown_where_it_was_drawn_last() -> None:
+    """A progress bar goes on below what was printed meanwhile, as it does on a terminal."""
+    outputs = [printed("begin\n")]
+    for step in range(60):
+        outputs += [printed(f"\r{step} of 60", "stderr"), printed(f"step {step}\n")]
+    outputs.append(printed("\r60 of 60", "stderr"))
+    text, bar = view(*outputs)
+    assert text["text"] == "begin\n" + "".join(f"step {step}\n" for step in range(60))
+    assert (bar["name"], bar["text"]) == ("stderr", "60 of 60")
+    kept, _ = view(printed("warned\n\r1%", "stderr"), printed("x\n"), printed("\r2%", "stderr"))[:2]
+    assert kept["text"] == "warned\n"
+
+
 def test_a_secret_that_came_in_two_pieces_is_masked() -> None:
     """Each piece alone is no secret."""
     (one,) = view(printed("it is hun"), printed("ter2!"), secret="hunter2")
