@@ -44,7 +44,8 @@ function Announced(props: { words: string }) {
   const tick = useNow(5_000);
   const latest = React.useRef(props.words);
   latest.current = props.words;
-  const said = React.useMemo(() => latest.current, [tick]);
+  const [said, say] = React.useState(props.words);
+  React.useEffect(() => say(latest.current), [tick]);
   return (
     <span className="jp-orch-unseen" role="status">
       {said}
