@@ -11,7 +11,7 @@ from jupyter_orch.cli.migrate import migrate
 from jupyter_orch.cli.notify import notify_test
 from jupyter_orch.cli.pools import pools
 from jupyter_orch.cli.process import down, status, up
-from jupyter_orch.cli.runs import cancel, logs, pin, rerun, runs, unpin
+from jupyter_orch.cli.runs import cancel, follow_run, logs, pin, rerun, runs, unpin
 from jupyter_orch.cli.tables import rollback, tables, versions
 
 
@@ -38,6 +38,7 @@ for _command in (
     delete,
     run,
     runs,
+    follow_run,
     logs,
     rerun,
     cancel,

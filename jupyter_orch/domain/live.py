@@ -20,6 +20,9 @@ HISTORY = 20
 #: States of a query that nobody waits for any more.
 QUERY_ENDED = frozenset({"FINISHED", "FAILED", "CANCELED"})
 _SLOW = 0.9  # the share of runs that take no longer than a slow one
+#: A run may take that much longer than a slow one before it is worth a word.
+_TOLERANCE = 1.1
+_MINUTE, _HOUR = 60, 3600  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,3 +89,22 @@ def usual(runs: Sequence[Run]) -> Usual | None:
     return Usual(
         runs=len(took), seconds=middle, slow_seconds=took[math.ceil(_SLOW * len(took)) - 1]
     )
+
+
+def outlook(expected: Usual | None, elapsed_seconds: float) -> str:
+    """What a person who waits wants to know: `about 2 min left`; nothing without history."""
+    if expected is None:
+        return ""
+    if elapsed_seconds < expected.seconds:
+        return f"about {_rough(expected.seconds - elapsed_seconds)} left"
+    usually = f"usually {_rough(expected.seconds)}"
+    late = elapsed_seconds > expected.slow_seconds * _TOLERANCE
+    return f"longer than usual ({usually})" if late else usually
+
+
+def _rough(seconds: float) -> str:
+    if seconds < _MINUTE:
+        return f"{max(1, round(seconds))} s"
+    if seconds < _HOUR:
+        return f"{round(seconds / _MINUTE)} min"
+    return f"{seconds / _HOUR:.1f} h"
