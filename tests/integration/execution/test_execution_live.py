@@ -244,7 +244,7 @@ def test_a_query_of_a_real_trino_is_seen_with_its_percentage(
     for part in range(4):
         cursor.execute(f"INSERT INTO live.parts VALUES {part}, {part + 100}").fetchall()
     house.worker(warehouse=trino_server.settings.warehouse)
-    run = waiting(house, CROSS_JOIN.format(table="live.parts", times=3000))
+    run = waiting(house, CROSS_JOIN.format(table="live.parts", times=500))
     told = []
 
     def ended() -> bool:
