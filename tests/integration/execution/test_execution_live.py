@@ -240,11 +240,12 @@ def test_a_query_of_a_real_trino_is_seen_with_its_percentage(
 
     cursor = open_connection(trino_server.settings).cursor()
     cursor.execute("CREATE SCHEMA IF NOT EXISTS live").fetchall()
-    cursor.execute("CREATE TABLE live.parts (n bigint)").fetchall()
-    for part in range(4):
-        cursor.execute(f"INSERT INTO live.parts VALUES {part}, {part + 100}").fetchall()
+    # a file each: Trino counts the files that are done
+    partitioned = "CREATE TABLE live.parts (n bigint) WITH (partitioning = ARRAY['n'])"
+    cursor.execute(partitioned).fetchall()
+    cursor.execute("INSERT INTO live.parts SELECT * FROM UNNEST(sequence(1, 24))").fetchall()
     house.worker(warehouse=trino_server.settings.warehouse)
-    run = waiting(house, CROSS_JOIN.format(table="live.parts", times=500))
+    run = waiting(house, CROSS_JOIN.format(table="live.parts", times=300))
     told = []
 
     def ended() -> bool:
@@ -254,8 +255,7 @@ def test_a_query_of_a_real_trino_is_seen_with_its_percentage(
     until(ended, patience=300)
     assert house.get(run).state is RunState.SUCCEEDED, house.log(run)
     percents = [query.percent for query in told if query.percent is not None]
-    assert percents == sorted(percents)
-    assert percents
+    assert len(set(percents)) > 1
     assert all(0 <= percent <= 100 for percent in percents)
     assert max(percents) > 0
     assert {query.query_id for query in told} <= set(house.store.queries(run.id))
