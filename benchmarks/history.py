@@ -9,7 +9,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +26,7 @@ from jupyter_orch.ports import Courier, Store, Warehouse
 from jupyter_orch.server.call import Call
 from jupyter_orch.server.routes import ROUTES
 from jupyter_orch.service import Service
+from jupyter_orch.service.live import usual_of
 from jupyter_orch.service.notebooks import Notebooks
 from jupyter_orch.service.threads import Elsewhere
 from jupyter_orch.store.pages import encode
@@ -230,6 +231,7 @@ def runs_of(ask: Asker, history: History) -> Iterator[Case]:
     yield case("/runs", "of a big backfill, by hand", **of_big, kind="manual")
     yield case("/runs/{run}", key=oldest)
     yield case("/runs/{run}/log", key=oldest)
+    yield case("/runs/{run}/live", key=oldest)
 
 
 _NOT_WELL = ["failed", "cancelled"]
@@ -253,6 +255,8 @@ def looks(service: Service, store: Store, history: History) -> Iterator[Case]:
 
     yield Case(name="grid of 1,440 intervals", ask=intervals(1440))
     yield Case(name="grid of 10,000 intervals", ask=intervals(10_000))
+    going_on = replace(store.get_run(busiest.team, history.old[busiest.id]), state=RunState.RUNNING)
+    yield Case(name="what is usual for the busiest job", ask=lambda: usual_of(store, going_on))
     yield Case(name="health", ask=service.system.health)
     yield Case(name="metrics: counts", ask=lambda: store.counts(history.of(BUSY)))
     yield Case(name="metrics: workers", ask=store.workers)

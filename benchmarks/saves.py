@@ -19,7 +19,7 @@ from kit import report
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from papermill.engines import NotebookExecutionManager
 
-from jupyter_orch.execution.pipeline import SavingManager
+from jupyter_orch.execution.saving import SavingManager
 
 LINE = "x" * 99 + "\n"
 

@@ -14,7 +14,7 @@ from jupyter_orch.cli.notify import notify_test
 from jupyter_orch.cli.pins import pin, unpin
 from jupyter_orch.cli.pools import pools
 from jupyter_orch.cli.process import down, status, up
-from jupyter_orch.cli.runs import cancel, logs, rerun, runs
+from jupyter_orch.cli.runs import cancel, follow_run, logs, rerun, runs
 from jupyter_orch.cli.tables import rollback, tables, undo, versions
 
 
@@ -41,6 +41,7 @@ for _command in (
     delete,
     run,
     runs,
+    follow_run,
     failures,
     logs,
     rerun,

@@ -97,6 +97,15 @@ def logs(run_id: str, *, attempt: int | None, as_json: bool) -> None:
         click.echo(log_line(line))
 
 
+@click.command("follow", epilog="Example: jupyter orch follow 01j9zq6y3v8m5r2k7t4w1x0abc")
+@click.argument("run_id", metavar="RUN")
+@json_option
+def follow_run(run_id: str, *, as_json: bool) -> None:
+    """Watch RUN to its end: its cells, what they print, its queries; exit 1 when it fails."""
+    with open_client() as client:
+        follow(client, client.run_detail(run_id)["run"], wait=True, as_json=as_json)
+
+
 @click.command(epilog="Example: jupyter orch rerun 01j9zq6y3v8m5r2k7t4w1x0abc -p origin JFK --wait")
 @click.argument("run_id", metavar="RUN")
 @parameter_option

@@ -233,6 +233,10 @@ class Client:
         """The executed notebook as nbformat JSON."""
         return self._get(f"/runs/{_part(run_id)}/notebook", {"attempt": attempt})
 
+    def live(self, run_id: str) -> dict[str, Any]:
+        """The running cell with its outputs so far, and the queries that it waits for."""
+        return self._get(f"/runs/{_part(run_id)}/live")
+
     def log(self, run_id: str, *, attempt: int | None = None) -> dict[str, Any]:
         """The end of a run's log."""
         return self._get(f"/runs/{_part(run_id)}/log", {"attempt": attempt})

@@ -17,6 +17,7 @@ from nbformat import ValidationError
 from papermill.clientwrap import PapermillNotebookClient
 
 from jupyter_orch.execution.kernels.lease import KernelLease, signal_group
+from jupyter_orch.execution.live import LiveCell
 from jupyter_orch.execution.log import RunLog
 from jupyter_orch.execution.mask import Masker
 from jupyter_orch.execution.output_limit import OutputLimit, WidgetLimit
@@ -54,6 +55,7 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
         run_log: RunLog,
         masker: Masker,
         output_limit: int,
+        live: LiveCell | None = None,
         **options: Any,
     ) -> None:
         """Prepares the execution.
@@ -63,6 +65,7 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
             run_log: Gets what each cell does, and the full text of capped outputs.
             masker: Knows the secrets.
             output_limit: Bytes of output that a cell may leave in the notebook.
+            live: Tells people who watch.
             options: Those of papermill's client.
         """
         options.setdefault("iopub_timeout", _IOPUB_TIMEOUT)
@@ -71,6 +74,7 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
         self._masker = masker
         self._limit = OutputLimit(output_limit, run_log)
         self._widget_limit = WidgetLimit(_WIDGETS * output_limit, run_log)
+        self._live = live
         self._lease: KernelLease | None = None
         self._stopping = threading.Event()
         self._idle = asyncio.Event()
@@ -116,6 +120,8 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
         """Executes one cell; a cell that cannot end is marked failed as one that raised."""
         if cell.cell_type == "code" and cell.source.strip():
             self._run_log.write("cell.started", cell=cell_index)
+            if self._live is not None:
+                self._live.begin(cell, cell_index)
         self._limit.start_cell(cell_index)
         try:
             if self._stopping.is_set():
@@ -127,6 +133,9 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
         except (CellTimeoutError, DeadKernelError, Stopped):
             self.nb_man.cell_exception(cell, cell_index=cell_index)
             raise
+        finally:
+            if self._live is not None:
+                self._live.end()
 
     execute_cell = run_sync(async_execute_cell)
 
@@ -171,6 +180,8 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
 
     def _admit(self, msg: Any, cell: Any, cell_index: int) -> bool:
         kind = msg["msg_type"]
+        if self._live is not None and kind not in {"status", "execute_input"}:
+            self._live.changed()
         if kind in _OUTPUTS:
             msg["content"] = self._masker.value(msg["content"])
             return self._limit.admit(msg, cell.outputs, self._place(msg, cell_index))

@@ -81,6 +81,7 @@ def _execute(
         run_log=recording.log,
         masker=recording.masker,
         output_limit=recording.output_limit,
+        live=recording.live,
         **final,
     )
     recording.watch(client, nb_man)

@@ -3,11 +3,9 @@
 The file equals papermill's: injected-parameters cell, `metadata.papermill`, error markers.
 """
 
-import asyncio
 import json
 import os
 import signal
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +14,6 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import ValidationError
-from papermill.engines import NotebookExecutionManager
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import (
     prepare_notebook_metadata,
@@ -36,11 +33,12 @@ from jupyter_orch.execution.kernels.lease import (
     signal_group,
 )
 from jupyter_orch.execution.kernels.pool import KernelPool
+from jupyter_orch.execution.live import LiveCell
 from jupyter_orch.execution.log import RunLog
 from jupyter_orch.execution.mask import Masker
-from jupyter_orch.execution.notebook_writer import NotebookWriter
 from jupyter_orch.execution.parameters import parameterize
 from jupyter_orch.execution.run_error import run_error
+from jupyter_orch.execution.saving import SavingManager
 from jupyter_orch.kernel.retry import NonRetryableError
 
 #: A cell with this tag keeps its notebook from being executed in a forked kernel.
@@ -49,10 +47,6 @@ _KERNEL_START_TIMEOUT = 120  # seconds; a loaded machine takes its time
 _NO_REPLY = "The kernel was done with the cell and did not say how it ended."
 _LOST_WITH_PARENT = "The process that the kernel was forked from ended, and the kernel with it."
 _LAST_WORDS = 4000  # bytes
-#: Times what the last save took that the next one keeps away from it, else a notebook of many cells
-#: would spend its time on saves; and seconds that this may be at most.
-_SAVE_PAUSE = 20
-_LONGEST_SAVE_PAUSE = 30.0
 _ERROR_MARKERS = 2  # cells that papermill inserts before the one that raised
 #: A cell's position and source.
 _Cell = tuple[int | None, str]
@@ -157,7 +151,7 @@ class NotebookRun:
             unsaved = manager.close()
         return result if unsaved is None else _unsaved(result, unsaved)
 
-    def _prepare(self) -> tuple["SavingManager", str]:
+    def _prepare(self) -> tuple[SavingManager, str]:
         """Loads and parameterizes as papermill's `execute_notebook` does."""
         request = self._request
         nb = load_notebook_node(request.input)
@@ -182,7 +176,7 @@ class NotebookRun:
 
     async def _execute(
         self,
-        manager: "SavingManager",
+        manager: SavingManager,
         kernel: str,
         env: Mapping[str, str],
         kernels: KernelPool,
@@ -199,6 +193,7 @@ class NotebookRun:
             run_log=self._log,
             masker=self._masker,
             output_limit=self._request.output_limit,
+            live=LiveCell(Path(self._request.output).parent, self._masker, save=manager.save),
             kernel_name=kernel,
             timeout=self._request.cell_timeout_seconds,
             interrupt_on_timeout=False,
@@ -240,9 +235,7 @@ class NotebookRun:
             return f"A cell has the tag {COLD_TAG}."
         return None
 
-    def _why(
-        self, error: Exception, lease: KernelLease, manager: "SavingManager"
-    ) -> NotebookResult:
+    def _why(self, error: Exception, lease: KernelLease, manager: SavingManager) -> NotebookResult:
         """Why the cells after this one could not be tried."""
         index = manager.current
         cell = (index, "" if index is None else manager.nb.cells[index].source)
@@ -340,113 +333,6 @@ def result_of(nb: Any, masker: Masker) -> NotebookResult:
             ),
         )
     return NotebookResult()
-
-
-class SavingManager(NotebookExecutionManager):  # type: ignore[misc]
-    """Papermill's manager, which saves atomically, and tells how far it is.
-
-    It saves whenever papermill does, unless the next save follows at once or the last one took so
-    long that this one has to wait. A save that fails is made up for by the next one; `close` makes
-    the last one.
-    """
-
-    def __init__(
-        self,
-        nb: Any,
-        path: Path,
-        progress: Callable[[int, int], None],
-        not_saved: Callable[[OSError], None] = lambda _error: None,
-    ) -> None:
-        """Takes over a notebook.
-
-        Args:
-            nb: An nbformat notebook.
-            path: Where it is saved.
-            progress: Gets the cells done and all of them.
-            not_saved: Gets why a save failed that is not the last one.
-        """
-        super().__init__(nb, progress_bar=False)
-        self._writer = NotebookWriter(path)
-        self._tell = progress
-        self._not_saved = not_saved
-        #: Position of the cell that runs.
-        self.current: int | None = None
-        self._running: int | None = None
-        #: Whether the next save follows at once, and whether one was left out for that.
-        self._followed = self._behind = False
-        #: When the next save may be, by the monotonic clock, and who makes it then.
-        self._next_save = 0.0
-        self._later: asyncio.TimerHandle | None = None
-
-    def save(self, *, durable: bool = False, **_options: Any) -> None:
-        """Saves atomically; durable, for the last save, it outlives a power cut."""
-        if not durable and (self._followed or self._wait()):
-            self._behind = True
-            return
-        began = time.monotonic()
-        running = None if self._behind else self._running
-        try:
-            self._writer.save(self.nb, running=running, durable=durable)
-        except OSError as error:
-            if durable:
-                raise
-            self._behind = True
-            self._not_saved(error)
-            return
-        finally:
-            ended = time.monotonic()
-            pause = min(_SAVE_PAUSE * (ended - began), _LONGEST_SAVE_PAUSE)
-            self._next_save = ended + pause
-        self._behind = False
-        self.last_save_time = self.now()
-
-    def _wait(self) -> bool:
-        """Whether it is too early to save again; where there is a loop, that does it in time."""
-        rest = self._next_save - time.monotonic()
-        if rest <= 0:
-            return False
-        if self._later is None:
-            try:
-                loop = asyncio.get_running_loop()
-            except RuntimeError:
-                return False
-            self._later = loop.call_later(rest, self._save_later)
-        return True
-
-    def _save_later(self) -> None:
-        self._later = None
-        self.save()
-
-    def close(self) -> OSError | None:
-        """Saves for good; answers why that failed."""
-        if self._later is not None:
-            self._later.cancel()
-        try:
-            self.save(durable=True)
-        except OSError as error:
-            return error
-        return None
-
-    def cell_start(self, cell: Any, cell_index: int | None = None, **options: Any) -> None:
-        """Papermill's, remembering where we are."""
-        self.current = self._running = cell_index
-        self._followed = cell.cell_type != "code"
-        super().cell_start(cell, cell_index=cell_index, **options)
-
-    def cell_complete(self, cell: Any, cell_index: int | None = None, **options: Any) -> None:
-        """Papermill's, and tells the progress."""
-        total = len(self.nb.cells)
-        failed = cell.metadata.papermill["status"] == self.FAILED
-        self._followed = cell_index is not None and cell_index + 1 < total and not failed
-        super().cell_complete(cell, cell_index=cell_index, **options)
-        self._running = None
-        if cell_index is not None:
-            self._tell(cell_index + 1, total)
-
-    def notebook_complete(self, **options: Any) -> None:
-        """Papermill's; the last save follows."""
-        self._followed = True
-        super().notebook_complete(**options)
 
 
 def _no_kernel(name: str) -> str:

@@ -19,6 +19,8 @@ from jupyter_orch.domain.model import Policies, Run
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.execution.cells import CellClient
 from jupyter_orch.execution.channel_server import ChannelServer
+from jupyter_orch.execution.live import LiveCell
+from jupyter_orch.execution.live_queries import LiveQueries
 from jupyter_orch.execution.log import FILE_NAME, RunLog
 from jupyter_orch.execution.mask import Masker
 from jupyter_orch.execution.notebook_file import save_notebook
@@ -48,6 +50,9 @@ class Recording:
             self.masker.add(resolve(settings.warehouse.trino.password))
         limit = int(settings.log_limit_mb * _MEGABYTE)
         self.log = RunLog(self._folder / FILE_NAME, self.masker, limit=limit)
+        #: What tells people who watch; papermill itself saves its notebook now and then.
+        self.live = LiveCell(self._folder, self.masker)
+        self._queries = LiveQueries(self._folder)
         #: Bytes of output kept in the notebook, per cell.
         self.output_limit = int(settings.output_limit_mb * _MEGABYTE)
         self.environment: dict[str, str] = {}
@@ -80,6 +85,7 @@ class Recording:
                 record_query=lambda query: self._ledger.record_query(
                     self._worker, self._run.id, self._run.attempt, query
                 ),
+                tell_query=self._queries.tell,
             )
             channel = ChannelServer(channel_path(folder), requests.handlers())
             self.environment = channel.environment
@@ -90,6 +96,7 @@ class Recording:
                 self._ended.set()
                 heart.join()
                 channel.close()
+                self._queries.close()
                 self.log.close()
 
     def watch(self, client: CellClient, manager: Any) -> None:
@@ -100,6 +107,7 @@ class Recording:
     def _beat(self) -> None:
         lease = self._settings.lease_seconds
         while not self._ended.wait(min(lease / 3, 2.0)):
+            self._queries.look()
             with contextlib.suppress(Unavailable):
                 held = self._ledger.heartbeat(
                     self._worker, [(self._run.id, self._run.attempt)], lease_seconds=lease

@@ -6,6 +6,7 @@ from typing import Any
 
 from jupyter_orch import wire
 from jupyter_orch.domain.errors import BadInput, Forbidden
+from jupyter_orch.domain.live import LiveQuery
 from jupyter_orch.domain.model import Run
 from jupyter_orch.execution.channel_server import Handler, output_request
 from jupyter_orch.execution.outputs import AttemptOutputs
@@ -29,6 +30,7 @@ class KernelRequests:
         settings: Settings,
         mask: Callable[[str], None],
         record_query: Callable[[str], None],
+        tell_query: Callable[[LiveQuery], None],
     ) -> None:
         self._run = run
         self._outputs = outputs
@@ -36,6 +38,7 @@ class KernelRequests:
         self._settings = settings
         self._mask = mask
         self._record_query = record_query
+        self._tell_query = tell_query
 
     def handlers(self) -> dict[str, Handler]:
         """By the name in `do`."""
@@ -43,6 +46,7 @@ class KernelRequests:
             "context": self._context,
             "mask": self._mask_value,
             "query_id": self._query_id,
+            "query_progress": self._query_progress,
             "secret": self._secret,
             "stage": self._stage,
             **self._tables.handlers(),
@@ -69,6 +73,10 @@ class KernelRequests:
 
     def _query_id(self, message: Mapping[str, Any]) -> bool:
         self._record_query(_text(message, "query_id")[:_LONGEST_QUERY_ID])
+        return True
+
+    def _query_progress(self, message: Mapping[str, Any]) -> bool:
+        self._tell_query(wire.load(LiveQuery, message.get("query"), field="query"))
         return True
 
     def _secret(self, message: Mapping[str, Any]) -> str:

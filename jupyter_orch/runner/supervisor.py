@@ -16,6 +16,7 @@ from jupyter_orch.domain.model import Run, RunError
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.domain.text import plain
 from jupyter_orch.execution.channel_server import ChannelServer
+from jupyter_orch.execution.live_queries import LiveQueries, clear_live
 from jupyter_orch.execution.log import FILE_NAME, RunLog
 from jupyter_orch.execution.mask import Masker
 from jupyter_orch.execution.notebook_file import clear_asides
@@ -150,7 +151,9 @@ class Supervisor:
         run = self._run
         for earlier in range(1, run.attempt):
             self._warehouse.discard(run.id, earlier)
-            clear_asides(self._artifacts.attempt_folder(run.id, earlier))
+            left = self._artifacts.attempt_folder(run.id, earlier)
+            clear_asides(left)
+            clear_live(left)
         try:
             content = self._artifacts.get_notebook(run.notebook_sha256)
         except NotFound as error:
@@ -164,6 +167,7 @@ class Supervisor:
             warehouse=self._warehouse,
             log=log,
         )
+        queries = LiveQueries(kept)
         requests = KernelRequests(
             run,
             outputs=outputs,
@@ -171,16 +175,23 @@ class Supervisor:
             settings=self._settings,
             mask=self._mask,
             record_query=self._record_query,
+            tell_query=queries.tell,
         )
         channel = ChannelServer(channel_path(folder), requests.handlers())
         try:
-            result = self._run_child(folder, kept, channel, log)
+            result = self._run_child(folder, kept, channel, queries, log)
         finally:
             channel.close()
+            queries.close()
         return self._conclude(result, outputs)
 
     def _run_child(
-        self, folder: Path, kept: Path, channel: ChannelServer, log: RunLog
+        self,
+        folder: Path,
+        kept: Path,
+        channel: ChannelServer,
+        queries: LiveQueries,
+        log: RunLog,
     ) -> dict[str, Any] | None:
         environment = kernel_environment(self._settings, folder, self._environ)
         child = self._launcher(
@@ -209,7 +220,7 @@ class Supervisor:
         )
         self._child = child
         try:
-            return self._watch(child, log)
+            return self._watch(child, queries, log)
         finally:
             self._last_words = self._last_words or child.close()
             if self._last_words:  # who was to finish its file cannot any more
@@ -223,7 +234,7 @@ class Supervisor:
         log.write("folder.missing", level="warning", folder=str(wanted))
         return folder / "tmp"
 
-    def _watch(self, child: Launched, log: RunLog) -> dict[str, Any] | None:
+    def _watch(self, child: Launched, queries: LiveQueries, log: RunLog) -> dict[str, Any] | None:
         """The child's result, or None when it ended without one."""
         timeout = self._run.policies.timeout_seconds
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -231,6 +242,7 @@ class Supervisor:
         result: dict[str, Any] | None = None
         reported = 0.0
         while True:
+            queries.look()
             if self._untold and child.events.empty():
                 reported = self._tell_progress(reported)
             now = time.monotonic()

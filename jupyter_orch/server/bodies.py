@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from jupyter_orch.domain.failures import Failure
+from jupyter_orch.domain.live import Usual
 from jupyter_orch.domain.model import Attempt, Change, Job, Json, Run, Trigger
 from jupyter_orch.domain.outputs import TableVersion
 from jupyter_orch.ports import WorkerInfo
@@ -109,6 +110,8 @@ class RunDetail:
     schema: dict[str, Any]
     #: For a run that failed.
     failure: Failure | None
+    #: How long the job's runs took lately; absent without history, and of a run that has ended.
+    usual: Usual | None
 
 
 @dataclass(frozen=True, kw_only=True)

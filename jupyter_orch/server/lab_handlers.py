@@ -18,7 +18,7 @@ from jupyter_orch.settings import local_zone
 from jupyter_orch.wire import dump_bytes
 
 LONGEST_START = 120.0  # seconds
-_TO_SERVICE = ("Content-Type", "If-Match", "Idempotency-Key")
+_TO_SERVICE = ("Content-Type", "If-Match", "If-None-Match", "Idempotency-Key")
 _TO_BROWSER = ("ETag",)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from jupyter_orch.domain.ids import BackfillId, RunId
 from jupyter_orch.domain.interval import JobInterval
+from jupyter_orch.domain.live import Live
 from jupyter_orch.domain.model import Job, JobListState, JobSpec, JobSummary, Page, Run, RunKind
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.server import bodies
@@ -295,6 +296,15 @@ ROUTES = (
         summary="The executed notebook as nbformat JSON",
         query={"attempt": Attempt},
         answer=dict[str, Any],
+        tagged=True,
+    ),
+    Route(
+        method="GET",
+        path="/runs/{run}/live",
+        does=lambda service, call: service.runs.live(call.actor, RunId(call.key)),
+        summary="The running cell with its outputs so far, and the queries that it waits for",
+        answer=Live,
+        tagged=True,
     ),
     Route(
         method="GET",

@@ -8,12 +8,14 @@ from typing import Any
 from jupyter_orch.domain import expressions
 from jupyter_orch.domain.errors import BadInput, NotFound, OrchError
 from jupyter_orch.domain.ids import BackfillId, RunId, new_id
+from jupyter_orch.domain.live import Live
 from jupyter_orch.domain.model import Actor, Job, Json, Page, Run, RunKind
 from jupyter_orch.domain.run_values import context_of, has_values_as_written
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.ports import Artifacts, Clock, Store
 from jupyter_orch.service.checks import with_defaults
 from jupyter_orch.service.failures import failure_of
+from jupyter_orch.service.live import live_of, usual_of
 from jupyter_orch.service.notebooks import Notebooks
 from jupyter_orch.service.pages import page_size
 from jupyter_orch.service.rights import require
@@ -86,7 +88,13 @@ class Runs:
             "queries": self._store.queries(run_id),
             "schema": self._schema_of(run),
             "failure": failure_of(self._store, run),
+            "usual": usual_of(self._store, run),
         }
+
+    def live(self, actor: Actor, run_id: RunId) -> Live:
+        """The running cell with its outputs so far, and the queries that it waits for."""
+        require(actor, "read")
+        return live_of(self._artifacts, self._store.get_run(actor.team, run_id))
 
     def rerun(
         self,

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 from jupyter_orch.domain.errors import BadInput, Refused, Unavailable
 from jupyter_orch.settings import Settings, TrinoSettings, load, without_password
 from jupyter_orch.settings_warehouse import BY_WORKER
+from jupyter_orch.warehouse.reports import report_queries
 
 if TYPE_CHECKING:
-    import requests
     import sqlalchemy
     import trino.dbapi
 
@@ -123,7 +123,7 @@ def _open(
         arguments |= {"host": EMBEDDED_HOST, "port": 8080, "http_scheme": "http"}
         arguments |= {"http_session": embedded_session(settings), "encoding": None}
     arguments |= overrides
-    _report_queries(arguments["http_session"])
+    report_queries(arguments["http_session"], embedded=not warehouse.trino.url)
     connection: trino.dbapi.Connection = trino.dbapi.connect(**arguments)  # type: ignore[no-untyped-call]
     return connection
 
@@ -214,30 +214,6 @@ def _run_tags() -> tuple[str, ...]:
         return (f"run-{context().run_id}",)
     except Exception:  # noqa: BLE001 - a tag is never worth a failed query
         return ()
-
-
-def _report_queries(session: "requests.Session") -> None:
-    """Tells the worker the id of each query, so that it can be shown and stopped."""
-    if "JUPYTER_ORCH_CHANNEL" not in os.environ:
-        return
-
-    def told(response: "requests.Response", *_: Any, **__: Any) -> None:
-        if response.request.method == "POST" and response.ok:
-            _tell_worker(response)
-
-    session.hooks["response"].append(told)
-
-
-def _tell_worker(response: "requests.Response") -> None:
-    try:
-        from jupyter_orch.kernel.channel import Channel
-
-        channel = Channel.from_environment()
-        if channel is not None:
-            channel.request({"do": "query_id", "query_id": response.json()["id"]})
-            channel.close()
-    except Exception:  # noqa: BLE001 - a lost report is never worth a failed query
-        return
 
 
 def _reason(error: Exception) -> str:

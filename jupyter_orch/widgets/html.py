@@ -2,24 +2,34 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
 from jupyter_orch.domain.errors import OrchError
+from jupyter_orch.domain.live import Usual, outlook
 from jupyter_orch.domain.states import GLYPHS
 
 #: The command of the JupyterLab extension that opens a page.
 OPEN = "jupyter-orch:open"
 
 
-def standing(run: Mapping[str, Any] | None) -> str:
-    """One line that says where a run stands, and opens it in JupyterLab."""
+def standing(run: Mapping[str, Any] | None, usual: Mapping[str, Any] | None = None) -> str:
+    """One line that says where a run stands, and opens it in JupyterLab.
+
+    Args:
+        run: As the service answers it; None: there is none.
+        usual: What is usual for the job, to say how long it may still take.
+    """
     if run is None:
         return "This job has not run yet."
     words = run["state"]
     if run["state"] == "running" and run["cells_total"]:
         words = f"running cell {min(run['cells_done'] + 1, run['cells_total'])}"
         words += f" of {run['cells_total']}"
+    if run["state"] == "running" and usual and run["started_at"]:
+        elapsed = datetime.now(UTC) - datetime.fromisoformat(run["started_at"])
+        words += f" · {outlook(Usual(**usual), elapsed.total_seconds())}"
     return f"{GLYPHS[run['state']]} {words} · {run_link(run)}"
 
 

@@ -174,7 +174,7 @@ class RerunForm:
                 self.status.value = complaint(error)
                 break
             self.run = detail["run"]
-            self._show(detail["run"])
+            self._show(detail["run"], detail.get("usual"))
             if RunState(detail["run"]["state"]) in TERMINAL:
                 self.last_run = detail["run"]
                 self.status.value = result(detail)
@@ -184,11 +184,11 @@ class RerunForm:
         if self._display is not None:  # what a saved notebook shows without a kernel
             self._display.update(self._bundle(), raw=True)
 
-    def _show(self, run: dict[str, Any]) -> None:
+    def _show(self, run: dict[str, Any], usual: dict[str, Any] | None = None) -> None:
         self.progress.max = max(run["cells_total"], 1)
         self.progress.value = run["cells_done"]
         self.progress.bar_style = {"succeeded": "success", "failed": "danger"}.get(run["state"], "")
-        self.status.value = standing(run)
+        self.status.value = standing(run, usual)
 
     def __repr__(self) -> str:
         return f"<rerun of {self.job['spec']['name']}: {(self.run or {}).get('state', 'ready')}>"

@@ -93,6 +93,7 @@ function query(values: Record<string, unknown>): string {
 }
 
 const part = encodeURIComponent;
+const NOT_MODIFIED = 304;
 
 /** What a pool was when somebody saw it, as its entity tag says it. */
 function tagOf(pool: T.IPool): Record<string, string> {
@@ -244,11 +245,14 @@ export class Api {
     this.post(`runs/${part(id)}:cancel`, {});
   log = (id: string, attempt?: number): Promise<T.ILog> =>
     this.get(`runs/${part(id)}/log${query({ attempt })}`);
-  notebook = async (id: string, attempt?: number): Promise<unknown> => {
-    const path = `runs/${part(id)}/notebook${query({ attempt })}`;
-    // Outputs may hold any number: the notebook is parsed as Jupyter parses it.
-    return JSON.parse((await this.request('GET', path)).text);
-  };
+  notebook = (
+    id: string,
+    attempt?: number,
+    known?: ITagged<unknown>
+  ): Promise<ITagged<unknown>> =>
+    this.again(`runs/${part(id)}/notebook${query({ attempt })}`, known);
+  live = (id: string, known?: ITagged<T.ILive>): Promise<ITagged<T.ILive>> =>
+    this.again(`runs/${part(id)}/live`, known);
 
   tables = async (cursor?: string | null): Promise<T.IPage<T.ITableInfo>> => {
     const path = `tables${query({ cursor })}`;
@@ -334,6 +338,23 @@ export class Api {
     return parseExact(answer.text) as V;
   }
 
+  /** An answer that is asked for again and again: the known one while it is the same. */
+  private async again<V>(
+    path: string,
+    known?: ITagged<V>
+  ): Promise<ITagged<V>> {
+    const guard = known?.etag ? { 'If-None-Match': known.etag } : undefined;
+    const answer = await this.request('GET', path, undefined, guard);
+    if (known && answer.status === NOT_MODIFIED) {
+      return known;
+    }
+    // Outputs may hold any number: they are parsed as Jupyter parses them.
+    return {
+      value: JSON.parse(answer.text) as V,
+      etag: answer.headers.get('ETag') ?? ''
+    };
+  }
+
   private async post<V>(path: string, body: unknown, key?: string): Promise<V> {
     const headers = key ? { 'Idempotency-Key': key } : undefined;
     const answer = await this.request('POST', path, writeExact(body), headers);
@@ -360,7 +381,7 @@ export class Api {
     body?: string,
     headers: Record<string, string> = {},
     signal?: AbortSignal
-  ): Promise<{ text: string; headers: Headers }> {
+  ): Promise<{ status: number; text: string; headers: Headers }> {
     const sent = new Headers(headers);
     if (body !== undefined) {
       sent.set('Content-Type', 'application/json');
@@ -372,9 +393,10 @@ export class Api {
       signal
     });
     const text = await response.text();
-    if (!response.ok) {
-      throw errorOf(response.status, text);
+    const { status } = response;
+    if (!response.ok && status !== NOT_MODIFIED) {
+      throw errorOf(status, text);
     }
-    return { text, headers: response.headers };
+    return { status, text, headers: response.headers };
   }
 }

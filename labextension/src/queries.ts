@@ -25,6 +25,8 @@ import { hasEnded } from './logic/states';
 const POLL = 15_000;
 /** A run that goes on shows its log and notebook growing, in milliseconds. */
 const WATCH = 2_000;
+/** The cell that runs, in milliseconds. */
+const LIVE = 1_000;
 
 /** Jobs and runs of a page. */
 const JOBS = 100;
@@ -70,7 +72,7 @@ export const keys = {
       ...(filter.state ?? [])
     ] as const,
   run: (id: string) => ['run', id] as const,
-  runPart: (id: string, part: 'notebook' | 'log', attempt: number) =>
+  runPart: (id: string, part: 'notebook' | 'log' | 'live', attempt: number) =>
     ['run', id, part, attempt] as const,
   backfills: (job: string) => ['backfills', job] as const,
   // As text: a key may hold no `bigint`.
@@ -328,8 +330,24 @@ function growing(state: RunState): number | false {
   return hasEnded(state) ? false : WATCH;
 }
 
+/** What the running cell shows so far; asked for only where somebody sees it. */
+export function useLive(id: string, enabled: boolean) {
+  const { api } = useOrch();
+  const client = useQueryClient();
+  const queryKey = keys.runPart(id, 'live', 0);
+  return useQuery({
+    queryKey,
+    queryFn: () => api.live(id, client.getQueryData(queryKey)),
+    select: live => live.value,
+    enabled,
+    gcTime: 0,
+    refetchInterval: LIVE
+  });
+}
+
 export function useRunNotebook(id: string, attempt: number, state: RunState) {
   const { api } = useOrch();
+  const client = useQueryClient();
   const queryKey = [
     ...keys.runPart(id, 'notebook', attempt),
     hasEnded(state)
@@ -337,7 +355,9 @@ export function useRunNotebook(id: string, attempt: number, state: RunState) {
   return useStoppable(
     useQuery({
       queryKey,
-      queryFn: () => api.notebook(id, attempt || undefined),
+      queryFn: () =>
+        api.notebook(id, attempt || undefined, client.getQueryData(queryKey)),
+      select: notebook => notebook.value,
       enabled: attempt > 0,
       refetchInterval: growing(state),
       placeholderData: keepPreviousData

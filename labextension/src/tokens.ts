@@ -399,6 +399,45 @@ export interface IRunDetail {
   schema: IParametersSchema;
   /** For a run that failed; a service of earlier code does not say it. */
   failure?: IFailure | null;
+  /** Null without history, and of a run that has ended. */
+  usual: IUsual | null;
+}
+
+/** How long the last successful runs of a job took. */
+export interface IUsual {
+  runs: number;
+  /** Half of them took no longer. */
+  seconds: number;
+  /** Nine in ten took no longer. */
+  slow_seconds: number;
+}
+
+/** The cell that runs; its outputs as nbformat has them, of a bounded size. */
+export interface ILiveCell {
+  index: number;
+  started_at: string;
+  source: string;
+  outputs: Values[];
+}
+
+/** A query that the notebook waits for. */
+export interface ILiveQuery {
+  query_id: string;
+  state: string;
+  /** Null while nobody can know. */
+  percent: number | null;
+  rows: number;
+  elapsed_seconds: number;
+}
+
+/** A run as it goes on. */
+export interface ILive {
+  attempt: number;
+  state: RunState;
+  cells_done: number;
+  cells_total: number;
+  cell: ILiveCell | null;
+  queries: ILiveQuery[];
 }
 
 export interface IFire {

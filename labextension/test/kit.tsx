@@ -27,7 +27,8 @@ export function stage(answers: Record<string, () => Answer>) {
     const [status, body] = answer?.() ?? [404, { title: `no ${what}` }];
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     const headers = { ETag: '"1"' };
-    return new Response(status === 204 ? null : text, { status, headers });
+    const empty = status === 204 || status === 304;
+    return new Response(empty ? null : text, { status, headers });
   });
   const orch: IOrch = {
     api,

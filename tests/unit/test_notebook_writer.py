@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from jupyter_orch.execution.notebook_writer import NotebookWriter
-from jupyter_orch.execution.pipeline import SavingManager
+from jupyter_orch.execution.saving import SavingManager
 
 PIECES = (
     "",

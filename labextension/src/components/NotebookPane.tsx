@@ -33,7 +33,12 @@ export function NotebookPane(props: {
   return (
     <Fetched query={notebook} lines={12}>
       {content => (
-        <Drawn content={content} failed={failed} wanted={props.wanted} />
+        <Drawn
+          content={content}
+          failed={failed}
+          running={attempt === run.attempt && run.state === 'running'}
+          wanted={props.wanted}
+        />
       )}
     </Fetched>
   );
@@ -42,6 +47,8 @@ export function NotebookPane(props: {
 function Drawn(props: {
   content: unknown;
   failed: number | null;
+  /** Whether its cells are marked as done, running and to do. */
+  running: boolean;
   wanted: number;
 }) {
   const { content, failed, wanted } = props;
@@ -104,6 +111,7 @@ function Drawn(props: {
       <div
         ref={box}
         className="jp-orch-notebook"
+        data-running={props.running}
         aria-label={trans.__('Executed notebook')}
         role="region"
       />

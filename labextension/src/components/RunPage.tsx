@@ -18,9 +18,11 @@ import { Button, Elapsed, Instant, State, Tabs, useNow } from './basics';
 import { Fetched, Gone } from './Fetched';
 import { useOrch } from './context';
 import { ErrorCell } from './ErrorCell';
+import { LiveCell } from './LiveCell';
 import { LogView } from './LogView';
 import { NotebookPane } from './NotebookPane';
 import { RerunForm } from './RerunForm';
+import { RunProgress } from './RunProgress';
 import { VersionsOfRun } from './VersionsOfRun';
 
 /** A run: how it went, what it executed, with what, and what it published. */
@@ -71,6 +73,7 @@ function Loaded(props: { detail: IRunDetail }) {
       {run.state === 'failed' && (
         <ErrorCell detail={detail} onShow={showCell} onTab={setTab} />
       )}
+      {run.state === 'running' && <LiveCell run={run} />}
       <VersionsOfRun run={run.id} versions={detail.versions} />
       <Tabs
         label={trans.__('Run')}
@@ -181,7 +184,7 @@ function Header(props: {
           </>
         )}
       </div>
-      {!ended && <Progress detail={props.detail} />}
+      {!ended && <RunProgress detail={props.detail} />}
       <div className="jp-orch-buttons">
         {ended ? (
           <Button kind="accept" onClick={props.onRerun}>
@@ -205,31 +208,6 @@ function Header(props: {
         )}
       </div>
     </header>
-  );
-}
-
-function Progress(props: { detail: IRunDetail }) {
-  const { run } = props.detail;
-  const words =
-    run.state === 'queued'
-      ? trans.__('Waiting for a worker')
-      : run.state === 'publishing'
-        ? trans.__('Publishing the tables')
-        : trans.__(
-            '%1 of %2 cells done',
-            run.cells_done,
-            run.cells_total || '…'
-          );
-  return (
-    <div className="jp-orch-progress" role="status">
-      <progress
-        aria-label={words}
-        {...(run.cells_total
-          ? { value: run.cells_done, max: run.cells_total }
-          : {})}
-      />
-      <span>{words}</span>
-    </div>
   );
 }
 

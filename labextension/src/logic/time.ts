@@ -168,7 +168,7 @@ export function duration(milliseconds: number): string {
 }
 
 /** One unit is enough for a distance: `12 min`, `4 h`, `3 d`. */
-function rough(milliseconds: number): string {
+export function rough(milliseconds: number): string {
   if (milliseconds < MINUTE) {
     return `${Math.max(1, Math.round(milliseconds / SECOND))} s`;
   }

@@ -22,12 +22,13 @@ function cellOf(cell: ICell): ICell {
     ) as ICell['attachments'];
   }
   if (Array.isArray(cell.outputs)) {
-    joined.outputs = (cell.outputs as IOutput[]).map(outputOf);
+    joined.outputs = (cell.outputs as IOutput[]).map(joinOutput);
   }
   return joined;
 }
 
-function outputOf(output: IOutput): IOutput {
+/** The same for one output. */
+export function joinOutput(output: IOutput): IOutput {
   const joined = { ...output } as IOutput;
   if ('text' in joined) {
     joined.text = text(joined.text as MultilineString);

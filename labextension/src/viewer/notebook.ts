@@ -1,5 +1,5 @@
 import type { IEditorMimeTypeService } from '@jupyterlab/codeeditor';
-import type { INotebookContent } from '@jupyterlab/nbformat';
+import type { INotebookContent, IOutput } from '@jupyterlab/nbformat';
 import {
   NotebookModel,
   NotebookPanel,
@@ -8,8 +8,9 @@ import {
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { ITranslator } from '@jupyterlab/translation';
 
-import { joinLines } from './lines';
+import { joinLines, joinOutput } from './lines';
 import type { INotebookView } from './port';
+import { follow, type IOutputs, joined } from './stream';
 
 /** Where a notebook keeps the state of its ipywidgets. */
 const WIDGET_STATE = 'application/vnd.jupyter.widget-state+json';
@@ -58,9 +59,24 @@ export async function showNotebook(
   for (const cell of widget.widgets) {
     cell.readOnly = true;
   }
+  notebook.cells.forEach((cell, index) => {
+    const { status } = (cell.metadata?.papermill ?? {}) as { status?: unknown };
+    if (typeof status === 'string') {
+      widget.widgets[index].node.dataset.status = status;
+    }
+  });
   widget.disposed.connect(() => model.dispose());
+  const shown = new Map<number, readonly IOutput[]>();
   return {
     widget,
-    mark: index => widget.widgets[index]?.addClass('jp-orch-failed-cell')
+    mark: index => widget.widgets[index]?.addClass('jp-orch-failed-cell'),
+    follow: (index, outputs) => {
+      const { outputs: model } = widget.widgets[index].model as unknown as {
+        outputs: IOutputs;
+      };
+      const now = joined(outputs.map(joinOutput));
+      follow(model, shown.get(index) ?? [], now);
+      shown.set(index, now);
+    }
   };
 }

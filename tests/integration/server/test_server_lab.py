@@ -37,6 +37,27 @@ async def test_requests_are_forwarded_with_the_labs_root(beside, jp_serverapp, f
     assert (await fetch("DELETE", f"/jobs/{job['id']}")).code == 204
 
 
+async def test_what_is_asked_again_and_again_is_sent_once(beside, jp_serverapp, fetch) -> None:
+    """A run that has not changed is told by its tag, through the Lab as well."""
+    beside.write("lab/short.ipynb", "print('once')")
+    spec = {"name": "short", "notebook": "lab/short.ipynb"}
+    job = json.loads((await fetch("POST", "/jobs", spec)).body)
+    run = json.loads((await fetch("POST", f"/jobs/{job['id']}:run")).body)
+    await asyncio.to_thread(beside.ended, run["id"])
+    for path in ("live", "notebook"):
+        first = await fetch("GET", f"/runs/{run['id']}/{path}")
+        assert (first.code, bool(first.body)) == (200, True)
+        again = await fetch(
+            "GET", f"/runs/{run['id']}/{path}", **{"If-None-Match": first.headers["ETag"]}
+        )
+        assert (again.code, again.body) == (304, b"")
+        other = await fetch("GET", f"/runs/{run['id']}/{path}", **{"If-None-Match": '"other"'})
+        assert (other.code, other.body) == (200, first.body)
+    live = json.loads((await fetch("GET", f"/runs/{run['id']}/live")).body)
+    assert (live["state"], live["cell"], live["queries"]) == ("succeeded", None, [])
+    assert (await fetch("GET", "/runs/01j9zq6y3v8m5r2k7t4w1x0abc/live")).code == 404
+
+
 async def test_lab_tells_where_it_is(beside, jp_serverapp, fetch) -> None:
     """Root, time zone, and that the service runs."""
     found = json.loads((await fetch("GET", "/lab")).body)
