@@ -23,6 +23,7 @@ function version(number: number, more: object = {}): ITableVersion {
     current: false,
     slice: {},
     keys: [],
+    checks: [],
     reason: null,
     undo_of: null,
     pinned: false,
