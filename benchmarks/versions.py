@@ -3,7 +3,8 @@
 Runs publish to one table as a worker does: rows are staged on a branch, and published in a second
 commit. Between the two measurements versions are made by one commit each, which only saves time.
 Retention does its chore all along. Then pages of the list of versions are asked for as the REST API
-asks, from the newest to the oldest.
+asks, from the newest to the oldest; where fewer versions were made, copies of their lines make the
+list as long as it is told to be.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import sqlalchemy as sa
 from kit import report
 
 from jupyter_orch.domain.ids import DEFAULT_TEAM, RunId, new_id
@@ -27,6 +29,7 @@ from jupyter_orch.service.table_retention import TableRetention
 from jupyter_orch.service.tables import Tables
 from jupyter_orch.settings import load
 from jupyter_orch.store.sql import SqlStore
+from jupyter_orch.store.tables import table_version
 from jupyter_orch.warehouse import names, publish, snapshots, versions
 from jupyter_orch.warehouse.iceberg import IcebergWarehouse
 from jupyter_orch.warehouse.slices import Slice
@@ -112,6 +115,20 @@ def measure(bench: Bench, samples: int) -> float:
     return 1000 * statistics.median(bench.publish() for _ in range(samples))
 
 
+def lengthen(bench: Bench, count: int) -> None:
+    """Puts copies of lines before the oldest one, until the log has so many."""
+    database = bench.store._database  # noqa: SLF001 - lines that no catalog ever had
+    with database.writing() as connection:
+        lines = connection.execute(sa.select(table_version)).mappings().all()
+        for start in range(0, max(0, count - len(lines)), len(lines)):
+            part = lines[: min(len(lines), count - len(lines) - start)]
+            copies = [
+                {**line, "position": -1 - start - place, "expired": True}
+                for place, line in enumerate(part)
+            ]
+            connection.execute(sa.insert(table_version), copies)
+
+
 def listing(bench: Bench) -> dict[str, float]:
     """Milliseconds of a page of versions, over all pages, three times."""
     tables = Tables(bench.store, bench.store, bench.warehouse, bench.log)
@@ -151,6 +168,7 @@ def main() -> None:
     """Measures and reports."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--versions", type=int, default=10_000)
+    parser.add_argument("--listed", type=int, default=10_000)
     parser.add_argument("--keep", type=int, default=500)
     parser.add_argument("--mode", choices=("replace", "append"), default="replace")
     parser.add_argument("--samples", type=int, default=20)
@@ -164,6 +182,8 @@ def main() -> None:
         bench.until(asked.versions)
         bench.tend()
         many = measure(bench, asked.samples)
+        bench.tend()
+        lengthen(bench, asked.listed)
         found = {
             "mode": asked.mode,
             "versions": asked.versions,

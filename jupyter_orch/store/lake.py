@@ -214,6 +214,24 @@ def _version(row: sa.Row[Any]) -> TableVersion:
     return replace(found, current=bool(row.is_current), pinned=row.pinned, expired=row.expired)
 
 
+def as_it_stands(connection: sa.Connection, version: TableVersion) -> TableVersion:
+    """A version that a run noted, with what became of it, if the log knows it already."""
+    row = connection.execute(
+        sa.select(table_version, _IS_CURRENT)
+        .join(lake_table, lake_table.c.name == table_version.c.name)
+        .where(
+            table_version.c.name == version.table,
+            table_version.c.snapshot_id == version.snapshot_id,
+        )
+        .order_by(table_version.c.position.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        return version
+    current = bool(row.is_current)
+    return replace(version, current=current, pinned=row.pinned, expired=row.expired)
+
+
 def _removal(row: sa.Row[Any]) -> Removal:
     return Removal(
         row.id,

@@ -13,6 +13,7 @@ from jupyter_orch.domain.states import RunState
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
 from jupyter_orch.store.hints import hint
+from jupyter_orch.store.lake import as_it_stands
 from jupyter_orch.store.notices import tell_ended
 from jupyter_orch.store.rows import attempt_from, run_from, run_row, version_from
 from jupyter_orch.store.run_pages import RunPages
@@ -117,14 +118,15 @@ class SqlRuns:
             return tuple(attempt_from(row) for row in connection.execute(statement))
 
     def published(self, run_id: RunId) -> tuple[TableVersion, ...]:
-        """What the run published, in the order of publishing."""
+        """What the run published, in the order of publishing, with what became of it since."""
         statement = (
             sa.select(published_version.c.version)
             .where(published_version.c.run_id == run_id)
             .order_by(published_version.c.position)
         )
         with self._database.reading() as connection:
-            return tuple(version_from(row.version) for row in connection.execute(statement))
+            noted = connection.execute(statement).scalars().all()
+            return tuple(as_it_stands(connection, version_from(each)) for each in noted)
 
     def queries(self, run_id: RunId) -> tuple[str, ...]:
         """Warehouse query ids that the run's notebook started, oldest first."""

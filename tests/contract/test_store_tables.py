@@ -4,10 +4,12 @@ import datetime as dt
 from dataclasses import replace
 
 import pytest
+from store_kit import add_job, claim, run_of, spec_of
 
 from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.outputs import TableHistory, TableVersion
+from jupyter_orch.domain.states import RunState
 from jupyter_orch.store.sql import SqlStore
 
 TABLE = "analytics.flights"
@@ -127,6 +129,20 @@ def test_pins_follow_the_catalog(store: SqlStore) -> None:
     store.note_history(history(version(1), version(2, pinned=True), at="b"), seen="a")
     found = store.logged_versions(TABLE).items
     assert [(each.snapshot_id, each.pinned) for each in found] == [(2, True), (1, False)]
+
+
+def test_a_run_knows_what_became_of_its_version(store: SqlStore) -> None:
+    """It was the current one when the run said so."""
+    store.add_run(run_of(add_job(store, spec_of())))
+    (run,) = claim(store, "w")
+    made = version(1, run_id=run.id, current=True)
+    store.finish("w", run.id, 1, state=RunState.SUCCEEDED, versions=[made])
+    assert store.published(run.id) == (made,)
+    store.note_history(history(version(1, pinned=True), version(2), at="a"), seen=None)
+    (found,) = store.published(run.id)
+    assert (found.current, found.pinned, found.expired) == (False, True, False)
+    store.note_history(history(version(2), at="b"), seen="a")
+    assert store.published(run.id)[0].expired
 
 
 def test_a_line_tells_how_a_table_stands(store: SqlStore) -> None:

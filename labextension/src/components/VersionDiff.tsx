@@ -30,9 +30,12 @@ export function VersionDiff(props: {
   return (
     <section aria-label={trans.__('Comparison')}>
       <div className="jp-orch-chosen">
-        <h2>{trans.__('From %1 to %2', at(before), at(after))}</h2>
+        <h2>{trans.__('Comparison')}</h2>
         <Button onClick={props.onClose}>{trans.__('Stop comparing')}</Button>
       </div>
+      <p className="jp-orch-muted">
+        {trans.__('From %1 to %2', at(before), at(after))}
+      </p>
       <Fetched
         query={diff}
         lines={6}
