@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jupyter_orch.domain.model import Run
 from jupyter_orch.domain.states import RunState
 
 #: Artifacts of an attempt that are there only while it goes on.
@@ -76,13 +75,9 @@ class Usual:
     slow_seconds: float
 
 
-def usual(runs: Sequence[Run]) -> Usual | None:
-    """What to expect after these runs; None without any that began and ended."""
-    took = sorted(
-        (run.ended_at - run.started_at).total_seconds()
-        for run in runs
-        if run.started_at is not None and run.ended_at is not None
-    )
+def usual(durations: Sequence[float]) -> Usual | None:
+    """What to expect after runs that took so many seconds; None without any."""
+    took = sorted(durations)
     if not took:
         return None
     middle = (took[(len(took) - 1) // 2] + took[len(took) // 2]) / 2

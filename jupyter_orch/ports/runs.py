@@ -35,6 +35,10 @@ class RunStore(Protocol):
         """Newest first; a fingerprint goes with a job and no other filter."""
         ...
 
+    def durations(self, job_id: JobId, *, limit: int) -> tuple[float, ...]:
+        """Seconds that the newest successful runs of the job took, in no order."""
+        ...
+
     def attempts(self, run_id: RunId) -> tuple[Attempt, ...]: ...
 
     def published(self, run_id: RunId) -> tuple[TableVersion, ...]:

@@ -47,8 +47,7 @@ def usual_of(store: Store, run: Run) -> Usual | None:
     """What the job's history says about a run that has not ended."""
     if run.job_id is None or run.state in TERMINAL:
         return None
-    page = store.list_runs(run.team, job_id=run.job_id, states=(RunState.SUCCEEDED,), limit=HISTORY)
-    return usual(page.items)
+    return usual(store.durations(run.job_id, limit=HISTORY))
 
 
 def _read(artifacts: Artifacts, run: Run, name: str, kind: Any) -> Any:

@@ -1,12 +1,12 @@
 """Runs as people see them: add, read, list, cancel."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import sqlalchemy as sa
 
 from jupyter_orch.domain.errors import NotFound, Refused
-from jupyter_orch.domain.ids import BackfillId, RunId, TeamId
+from jupyter_orch.domain.ids import BackfillId, JobId, RunId, TeamId
 from jupyter_orch.domain.model import Attempt, Page, Run, RunKind
 from jupyter_orch.domain.outputs import TableVersion
 from jupyter_orch.domain.states import RunState
@@ -19,6 +19,27 @@ from jupyter_orch.store.rows import attempt_from, run_from, run_row, version_fro
 from jupyter_orch.store.run_pages import RunPages
 from jupyter_orch.store.tables import ACTIVE, attempt, in_state, published_version, query, run
 from jupyter_orch.store.transitions import cancel_queued, note_last
+
+#: Made once, as it is asked for while people watch; of each kind the newest are in one place of an
+#: index.
+_DURATIONS = sa.union_all(
+    *(
+        sa.select(
+            sa.select(run.c.id, run.c.started_at, run.c.ended_at)
+            .where(
+                run.c.job_id == sa.bindparam("of_job"),
+                in_state(run, RunState.SUCCEEDED),
+                run.c.kind == sa.literal_column(f"'{kind}'"),
+                run.c.started_at.is_not(None),
+                run.c.ended_at.is_not(None),
+            )
+            .order_by(run.c.id.desc())
+            .limit(sa.bindparam("most"))
+            .subquery(kind)
+        )
+        for kind in get_args(RunKind)
+    )
+)
 
 
 def insert_run(database: Database, connection: sa.Connection, new: Run, **held: Any) -> bool:
@@ -116,6 +137,13 @@ class SqlRuns:
         statement = sa.select(attempt).where(attempt.c.run_id == run_id).order_by(attempt.c.number)
         with self._database.reading() as connection:
             return tuple(attempt_from(row) for row in connection.execute(statement))
+
+    def durations(self, job_id: JobId, *, limit: int) -> tuple[float, ...]:
+        """Seconds that the newest successful runs of the job took, in no order."""
+        with self._database.reading() as connection:
+            rows = connection.execute(_DURATIONS, {"of_job": job_id, "most": limit})
+            newest = sorted(rows, key=lambda row: row.id, reverse=True)[:limit]
+        return tuple((row.ended_at - row.started_at) / 1e6 for row in newest)
 
     def published(self, run_id: RunId) -> tuple[TableVersion, ...]:
         """What the run published, in the order of publishing, with what became of it since."""

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from store_kit import NOW, add_job, claim, run_of, spec_of, staged_of
 
 from jupyter_orch.domain.errors import BadInput, NotFound, Refused
-from jupyter_orch.domain.ids import DEFAULT_TEAM, RunId, TeamId, new_id
-from jupyter_orch.domain.model import RunError
+from jupyter_orch.domain.ids import DEFAULT_TEAM, JobId, RunId, TeamId, new_id
+from jupyter_orch.domain.model import Job, RunError
 from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.store.sql import SqlStore
 
@@ -93,6 +94,24 @@ def test_lists_runs_by_state_and_job(store: SqlStore) -> None:
     assert found(search="100%") == set()
     with pytest.raises(BadInput):
         found(cursor="rubbish")
+
+
+def test_durations_are_those_of_the_newest_successful_runs(store: SqlStore) -> None:
+    """Of any kind; those of other jobs, failed ones and ones that never began tell nothing."""
+    job, other = add_job(store, spec_of()), add_job(store, spec_of())
+
+    def add(job: Job, seconds: float, **values: Any) -> None:
+        began = {"started_at": NOW, "ended_at": NOW + timedelta(seconds=seconds)}
+        store.add_run(run_of(job, **{"state": RunState.SUCCEEDED, **began, **values}))
+
+    for seconds, kind in ((1, "schedule"), (2, "manual"), (3.5, "schedule"), (4, "backfill")):
+        add(job, seconds, kind=kind)
+    add(job, 100, state=RunState.FAILED)
+    add(job, 100, started_at=None)
+    add(other, 100)
+    assert sorted(store.durations(job.id, limit=20)) == [1, 2, 3.5, 4]
+    assert sorted(store.durations(job.id, limit=3)) == [2, 3.5, 4]
+    assert store.durations(JobId(new_id()), limit=20) == ()
 
 
 def test_counts_what_has_not_ended(store: SqlStore) -> None:
