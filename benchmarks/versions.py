@@ -29,7 +29,7 @@ from jupyter_orch.service.table_retention import TableRetention
 from jupyter_orch.service.tables import Tables
 from jupyter_orch.settings import load
 from jupyter_orch.store.sql import SqlStore
-from jupyter_orch.store.tables import table_version
+from jupyter_orch.store.tables import lake_table, table_version
 from jupyter_orch.warehouse import names, publish, snapshots, versions
 from jupyter_orch.warehouse.iceberg import IcebergWarehouse
 from jupyter_orch.warehouse.slices import Slice
@@ -119,11 +119,13 @@ def lengthen(bench: Bench, count: int) -> None:
     """Puts copies of lines before the oldest one, until the log has so many."""
     database = bench.store._database  # noqa: SLF001 - lines that no catalog ever had
     with database.writing() as connection:
+        for column in (table_version.c.position, lake_table.c.newest):
+            connection.execute(sa.update(column.table).values({column: column + count}))
         lines = connection.execute(sa.select(table_version)).mappings().all()
         for start in range(0, max(0, count - len(lines)), len(lines)):
             part = lines[: min(len(lines), count - len(lines) - start)]
             copies = [
-                {**line, "position": -1 - start - place, "expired": True}
+                {**line, "position": count - 1 - start - place, "expired": True}
                 for place, line in enumerate(part)
             ]
             connection.execute(sa.insert(table_version), copies)
