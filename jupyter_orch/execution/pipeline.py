@@ -221,8 +221,8 @@ class NotebookRun:
                 sockets=request.sockets,
                 console=Path(request.console),
                 timeout=_KERNEL_START_TIMEOUT,
+                limits=Limits(memory_bytes=request.memory_limit, processes=request.process_limit),
             ),
-            Limits(memory_bytes=request.memory_limit, processes=request.process_limit),
             cold=self._cold(nb),
             tell=lambda reason: self._log.write("kernel.stock", reason=reason),
         )

@@ -91,6 +91,11 @@ class Cgroup:
         if pids is not None and limits.processes is not None:
             (pids / "pids.max").write_text(str(limits.processes))
 
+    @property
+    def paths(self) -> list[str]:
+        """Its folders."""
+        return [str(folder) for folder in self._folders()]
+
     def add(self, pid: int) -> None:
         """Takes in a process, and with it all that it will start."""
         for folder in self._folders():

@@ -11,7 +11,7 @@ from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 
-from jupyter_orch.execution.kernels.cgroup import Cgroup
+from jupyter_orch.execution.kernels.cgroup import Cgroup, cgroups
 from jupyter_orch.execution.kernels.lease import (
     SHUTDOWN_SECONDS,
     KernelFailed,
@@ -67,9 +67,10 @@ class ColdKernel:
             )
         client = manager.client()
         client.start_channels(stdin=False, hb=False)
-        kernel = cls(manager, client, wanted.group)
-        if wanted.group is not None:
-            wanted.group.add(kernel.pid)
+        group = cgroups().make(wanted.limits)
+        kernel = cls(manager, client, group)
+        if group is not None:
+            group.add(kernel.pid)
         try:
             async with asyncio.timeout(wanted.timeout):
                 await kernel._ready()

@@ -7,24 +7,65 @@ import os
 import signal
 import socket
 
-from jupyter_orch.execution.kernels.cgroup import Cgroup
+from jupyter_orch.execution.kernels.cgroup import Cgroup, Limits, cgroups
 from jupyter_orch.execution.kernels.lease import KernelStart, ended_by_itself, signal_group
 from jupyter_orch.execution.kernels.line import RecordClient
 from jupyter_orch.execution.kernels.parent import Forked, ForkParent
 from jupyter_orch.kernel.forked.frames import BEGIN, BYE, SHUTDOWN
 
 
+class WaitingFork:
+    """A fork that has not been told yet what to be, in its control group."""
+
+    def __init__(
+        self,
+        parent: ForkParent,
+        forked: Forked,
+        line: socket.socket,
+        limits: Limits,
+        group: Cgroup | None,
+    ) -> None:
+        self.parent = parent
+        self.forked = forked
+        self.line = line
+        self.limits = limits
+        self.group = group
+
+    @classmethod
+    async def make(cls, parent: ForkParent, limits: Limits) -> "WaitingFork":
+        """Forks.
+
+        Raises:
+            KernelFailed: The parent is gone, or cannot fork.
+        """
+        group = cgroups().make(limits)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with theirs:
+                forked = await parent.fork(theirs.fileno(), group.paths if group else ())
+        except BaseException:
+            ours.close()
+            if group is not None:
+                group.end()
+            raise
+        return cls(parent, forked, ours, limits, group)
+
+    def drop(self) -> None:
+        """Ends it, as nobody wants it."""
+        self.line.close()
+        if self.group is not None:
+            self.group.end()
+
+
 class ForkedKernel:
     """A fork that becomes the kernel of one notebook."""
 
-    def __init__(
-        self, end: socket.socket, parent: ForkParent, forked: Forked, group: Cgroup | None
-    ) -> None:
-        self.client = RecordClient(end, self._told)
-        self.pid, self.exited = forked
+    def __init__(self, fork: WaitingFork) -> None:
+        self.client = RecordClient(fork.line, self._told)
+        self.pid, self.exited = fork.forked
         self.exited.add_done_callback(lambda _: self._ended())
-        self.parent = parent
-        self._group = group
+        self.parent = fork.parent
+        self._group = fork.group
         #: Modules of `ForkParent.watched` that the notebook imported; known after its end.
         self.imported: list[str] = []
 
@@ -43,26 +84,23 @@ class ForkedKernel:
         return self.pid in self.parent.killed
 
     @classmethod
-    async def start(cls, parent: ForkParent, wanted: KernelStart) -> "ForkedKernel":
-        """Forks, and makes the fork what is wanted.
+    def begin(cls, fork: WaitingFork, wanted: KernelStart) -> "ForkedKernel":
+        """Makes the fork what is wanted.
 
         Raises:
-            KernelFailed: The parent is gone, or cannot fork.
+            OSError: The file for its console cannot be made.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            with theirs, wanted.console.open("ab") as console:
-                forked = await parent.fork(theirs.fileno(), console.fileno())
+            wanted.console.touch()
         except BaseException:
-            ours.close()
+            fork.drop()
             raise
-        kernel = cls(ours, parent, forked, wanted.group)
-        if wanted.group is not None:  # it waits, and has started nothing yet
-            wanted.group.add(forked.pid)
+        kernel = cls(fork)
         become = {
             "env": {**wanted.env, "JPY_PARENT_PID": str(os.getpid())},  # as jupyter_client
             "cwd": wanted.cwd,
-            "watched": parent.watched,
+            "console": str(wanted.console.absolute()),
+            "watched": fork.parent.watched,
         }
         kernel.client.line.put([BEGIN, json.dumps(become).encode()])
         return kernel

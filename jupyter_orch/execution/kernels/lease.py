@@ -5,11 +5,11 @@ import contextlib
 import os
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from jupyter_orch.execution.kernels.cgroup import Cgroup
+from jupyter_orch.execution.kernels.cgroup import Limits
 
 #: Seconds that a kernel gets to end by itself after its last cell, as jupyter_client's.
 SHUTDOWN_SECONDS = 5.0
@@ -34,8 +34,8 @@ class KernelStart:
     console: Path
     #: Seconds until it must answer.
     timeout: float
-    #: Its control group; absent: there can be none here.
-    group: Cgroup | None = None
+    #: What it may take, where the system can hold it to that.
+    limits: Limits = field(default_factory=Limits)
 
 
 class KernelLease(Protocol):

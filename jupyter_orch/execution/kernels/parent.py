@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -143,8 +143,8 @@ class ForkParent:
         """Seconds since it was started."""
         return time.monotonic() - self._born
 
-    async def fork(self, line: int, errors: int) -> "Forked":
-        """Makes a child that holds both file descriptors.
+    async def fork(self, line: int, groups: Sequence[str]) -> "Forked":
+        """Makes a child that holds the file descriptor and is in the control groups.
 
         Raises:
             KernelFailed: It is gone, or cannot fork.
@@ -154,7 +154,8 @@ class ForkParent:
         answer: asyncio.Future[Forked] = self._loop.create_future()
         self._answers[number] = answer
         try:
-            socket.send_fds(self._line, [json.dumps({"id": number}).encode()], [line, errors])
+            request = json.dumps({"id": number, "groups": list(groups)}).encode()
+            socket.send_fds(self._line, [request], [line])
             return await answer
         except OSError as error:
             raise KernelFailed(

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 
-from jupyter_orch.execution.kernels.cgroup import Limits, cgroups
+from jupyter_orch.execution.kernels.cgroup import Limits
 from jupyter_orch.execution.kernels.cold import ColdKernel
-from jupyter_orch.execution.kernels.forked import ForkedKernel
+from jupyter_orch.execution.kernels.forked import ForkedKernel, WaitingFork
 from jupyter_orch.execution.kernels.freshness import Freshness
 from jupyter_orch.execution.kernels.lease import KernelFailed, KernelLease, KernelStart
 from jupyter_orch.execution.kernels.parent import ForkEnvironment, ForkParent
@@ -54,7 +54,6 @@ class KernelPool:
     async def start(
         self,
         wanted: KernelStart,
-        limits: Limits,
         *,
         cold: str | None,
         tell: Callable[[str], None],
@@ -63,7 +62,6 @@ class KernelPool:
 
         Args:
             wanted: What it is to be.
-            limits: What it may take, where the system can hold it to that.
             cold: Why it must be a stock one; absent: nothing is known against a fork.
             tell: Gets the reason when it is a stock one.
 
@@ -71,17 +69,6 @@ class KernelPool:
             KernelFailed: It did not start.
             NoSuchKernel: There is no such kernelspec.
         """
-        group = cgroups().make(limits)
-        try:
-            return await self._start(replace(wanted, group=group), cold, tell)
-        except BaseException:
-            if group is not None:
-                group.end()
-            raise
-
-    async def _start(
-        self, wanted: KernelStart, cold: str | None, tell: Callable[[str], None]
-    ) -> KernelLease:
         spec = self._specs.get_kernel_spec(wanted.name)
         reason = cold or not_forkable(spec, wanted)
         if reason is None:
@@ -112,7 +99,9 @@ class KernelPool:
         found = self._nurseries.pop(environment, None)
         if found is None:
             while len(self._nurseries) >= _MOST_PARENTS:
-                self._leaving.append(self._nurseries.pop(next(iter(self._nurseries))))
+                leaving = self._nurseries.pop(next(iter(self._nurseries)))
+                leaving.rest()
+                self._leaving.append(leaving)
             found = _Nursery(environment, self._folder, self._preexec_fn)
         self._nurseries[environment] = found  # the one used last is last
         return found
@@ -179,11 +168,47 @@ class _Nursery:
         self._learned = 0.0
         self._replacing: asyncio.Task[None] | None = None
         self._failed: tuple[float, str] | None = None
+        #: A fork ahead, which the next notebook does not have to wait for.
+        self._waiting: WaitingFork | None = None
+        self._forking: asyncio.Task[None] | None = None
+        self._resting = False
 
     async def kernel(self, wanted: KernelStart) -> ForkedKernel:
         async with self._lock:
             parent = await self._ready()
-        return await ForkedKernel.start(parent, wanted)
+            fork = self._forked_ahead(wanted.limits)
+        fork = fork or await WaitingFork.make(parent, wanted.limits)
+        kernel = ForkedKernel.begin(fork, wanted)
+        if not self._resting and self._waiting is None and _is_over(self._forking):
+            self._forking = asyncio.ensure_future(self._fork_ahead(parent, wanted.limits))
+            self._forking.add_done_callback(_ignore)
+        return kernel
+
+    def _forked_ahead(self, limits: Limits) -> WaitingFork | None:
+        fork, self._waiting = self._waiting, None
+        if fork is None or (fork.limits == limits and not fork.forked.exited.done()):
+            return fork
+        fork.drop()
+        return None
+
+    async def _fork_ahead(self, parent: ForkParent, limits: Limits) -> None:
+        fork = await WaitingFork.make(parent, limits)
+        if parent is self._parent and self._waiting is None and not self._resting:
+            self._waiting = fork
+        else:
+            fork.drop()
+
+    def rest(self) -> None:
+        """Forks nothing ahead any more."""
+        self._resting = True
+        self._drop_fork()
+
+    def _drop_fork(self) -> None:
+        if self._forking is not None:
+            self._forking.cancel()
+        if self._waiting is not None:
+            self._waiting.drop()
+            self._waiting = None
 
     async def _ready(self) -> ForkParent:
         now = asyncio.get_running_loop().time()
@@ -218,11 +243,12 @@ class _Nursery:
 
     def _replace(self) -> None:
         """Makes a new parent while the old one goes on."""
-        if self._replacing is None or self._replacing.done():
+        if _is_over(self._replacing):
             self._replacing = asyncio.ensure_future(self._renew())
             self._replacing.add_done_callback(_ignore)
 
     def _set_aside(self) -> None:
+        self._drop_fork()
         if self._parent is not None:
             self._retired.append(self._parent)
         self._sweep()
@@ -260,11 +286,16 @@ class _Nursery:
     def close(self) -> None:
         if self._replacing is not None:
             self._replacing.cancel()
+        self.rest()
         for parent in (self._parent, *self._retired):
             if parent is not None:
                 parent.close()
         self._retired.clear()
         self._parent = None
+
+
+def _is_over(task: "asyncio.Task[None] | None") -> bool:
+    return task is None or task.done()
 
 
 def _ignore(done: "asyncio.Task[None]") -> None:

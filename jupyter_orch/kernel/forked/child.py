@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import contextlib
 import ctypes
 import gc
 import json
@@ -15,6 +16,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 
 import zmq
@@ -44,7 +46,7 @@ def adopt_orphans() -> None:
 
 
 def run(
-    app: ForkedApp, known: frozenset[str], parent: int, line: socket.socket, errors: int
+    app: ForkedApp, known: frozenset[str], parent: int, line: socket.socket, groups: list[str]
 ) -> NoReturn:
     """Waits for what to be, and is it until the executor or the notebook ends it.
 
@@ -54,15 +56,13 @@ def run(
             the names of all of them.
         parent: The process that forked this one.
         line: The socket to the executor.
-        errors: File descriptor for what goes to the console of a stock kernel.
+        groups: Folders of the control groups to be in.
     """
     status = FAILED
     try:
         die_with(parent)
         os.setsid()
-        os.dup2(errors, 1)
-        os.dup2(errors, 2)
-        os.close(errors)
+        _join(groups)
         line.set_inheritable(False)  # as it came by another socket, programs would get it, too
         kernel = _Kernel(app, known, line)
         if kernel.wait():
@@ -92,6 +92,10 @@ class _Kernel:
         return False
 
     def _become(self, wanted: Mapping[str, Any]) -> None:
+        console = os.open(wanted["console"], os.O_WRONLY | os.O_APPEND)
+        os.dup2(console, 1)
+        os.dup2(console, 2)
+        os.close(console)
         os.environ.clear()
         os.environ.update(wanted["env"] | self._app.variables)
         time.tzset()
@@ -140,6 +144,13 @@ class _Kernel:
         for stream in (sys.__stdout__, sys.__stderr__):
             if stream is not None:
                 stream.flush()
+
+
+def _join(groups: list[str]) -> None:
+    """Before anything of a notebook: all that it starts is in them, too."""
+    for folder in groups:
+        with contextlib.suppress(OSError):  # it was removed: nobody waits for this kernel
+            Path(folder, "cgroup.procs").write_text("0")
 
 
 def _reseed() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 #: Bytes of one record; sockets take about twice that without settings of their own.
 RECORD = 96 * 1024
 #: Changes when parent, child or executor would not understand one another any more.
-PROTOCOL = 1
+PROTOCOL = 2
 
 #: What a message is, by its first part: ipykernel's two channels, and what is said beside them.
 SHELL, IOPUB = b"shell", b"iopub"

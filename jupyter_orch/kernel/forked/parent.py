@@ -1,8 +1,8 @@
 """The process that kernels are forked from: `python -m jupyter_orch.kernel.forked.parent FD`.
 
 The file descriptor is a socket of records to the executor. Its first record says what to import.
-Then each `fork` brings two descriptors, the kernel's socket and its file for errors; the answer is
-its process id. The end of a child is told with its wait status. It dies with its executor.
+Then each request to fork brings the kernel's socket and names its control groups; the answer is its
+process id. The end of a child is told with its wait status. It dies with its executor.
 """
 
 import contextlib
@@ -104,9 +104,10 @@ class _Parent:
                     self._answer()
 
     def _answer(self) -> None:
-        data, descriptors, _, _ = socket.recv_fds(self._line, _LONGEST, 2)
+        data, descriptors, _, _ = socket.recv_fds(self._line, _LONGEST, 1)
         if not data:
             os._exit(0)
+        (line,) = descriptors
         request = json.loads(data)
         me = os.getpid()
         try:
@@ -115,13 +116,12 @@ class _Parent:
             _tell(self._line, id=request["id"], error=str(error))
         else:
             if pid == 0:
-                self._become(me, *descriptors)
+                self._become(me, line, request["groups"])
             self._kernels.add(pid)
             _tell(self._line, id=request["id"], pid=pid)
-        for descriptor in descriptors:
-            os.close(descriptor)
+        os.close(line)
 
-    def _become(self, parent: int, line: int, errors: int) -> NoReturn:
+    def _become(self, parent: int, line: int, groups: list[str]) -> NoReturn:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -130,7 +130,7 @@ class _Parent:
             os.close(self._wake_write)
             from jupyter_orch.kernel.forked.child import run
 
-            run(self._app, self._known, parent, socket.socket(fileno=line), errors)
+            run(self._app, self._known, parent, socket.socket(fileno=line), groups)
         except BaseException:  # noqa: BLE001 - never back into the parent's loop
             os.write(2, traceback.format_exc().encode("utf-8", "replace"))
             os._exit(1)
