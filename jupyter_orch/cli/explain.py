@@ -55,11 +55,13 @@ def show_versions(detail: Mapping[str, Any]) -> None:
 def show_failure(detail: Mapping[str, Any], *, full: bool) -> None:
     """Prints the cell, the error, its traceback, and how often the job failed so."""
     error, failure = detail["run"]["error"], detail.get("failure") or {}
+    frames = failure.get("frames") or []
     if error:
         _show_cell(error, failure.get("error_line"))
         said = f"{error['name']}: {error['message']}" if error["message"] else error["name"]
         click.echo(plain(said))
-    frames = failure.get("frames") or []
+        if frames and frames[-1]["text"].strip() == said.strip():  # as every traceback ends
+            frames = frames[:-1]
     if any(frame["kind"] != "words" for frame in frames):
         click.echo()
         for line in _traceback(frames, full=full):
