@@ -4,8 +4,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-# Tests that start the service as people do, several times each.
-RUNNING := $(addprefix tests/integration/,cli end_to_end fleet notify)
+# Tests that start the product's processes, several times each.
+RUNNING := $(addprefix tests/integration/,cli end_to_end execution fleet notify)
 BENCHMARKS := retention takeover cron_oracle fast_motion due_at_once history execution saves burst dead_kernel
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
