@@ -30,8 +30,6 @@ _DURATIONS = sa.union_all(
                 run.c.job_id == sa.bindparam("of_job"),
                 in_state(run, RunState.SUCCEEDED),
                 run.c.kind == sa.literal_column(f"'{kind}'"),
-                run.c.started_at.is_not(None),
-                run.c.ended_at.is_not(None),
             )
             .order_by(run.c.id.desc())
             .limit(sa.bindparam("most"))
@@ -143,7 +141,11 @@ class SqlRuns:
         with self._database.reading() as connection:
             rows = connection.execute(_DURATIONS, {"of_job": job_id, "most": limit})
             newest = sorted(rows, key=lambda row: row.id, reverse=True)[:limit]
-        return tuple((row.ended_at - row.started_at) / 1e6 for row in newest)
+        return tuple(
+            (row.ended_at - row.started_at) / 1e6
+            for row in newest
+            if row.started_at is not None and row.ended_at is not None
+        )
 
     def published(self, run_id: RunId) -> tuple[TableVersion, ...]:
         """What the run published, in the order of publishing, with what became of it since."""

@@ -26,7 +26,7 @@ from jupyter_orch.domain.outputs import (
 from jupyter_orch.domain.versions import RollbackPlan, TableDiff, UndoPlan
 from jupyter_orch.ports import Expiry
 from jupyter_orch.settings import Settings, without_password
-from jupyter_orch.warehouse import attempt_folder, trouble
+from jupyter_orch.warehouse import attempt_folder, names, trouble
 from jupyter_orch.warehouse.trouble import KEYS, told
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ class IcebergWarehouse:
 
     def heads(self, tables: Sequence[str] = ()) -> Mapping[str, str]:
         """By name where the current state of each table is written down."""
+        for table in tables:
+            names.identify(table, self._settings.warehouse)
         if self._lake_or_none is None and _has_no_catalog(self._settings.warehouse.catalog_uri):
             return {}
         with self._told():

@@ -28,6 +28,8 @@ from jupyter_orch.store.sql import SqlStore
 from jupyter_orch.warehouse.iceberg import IcebergWarehouse
 
 ADA = Actor(user="ada", team=DEFAULT_TEAM)
+#: For tests that look into the folder, or of what only the engine can do that reads it.
+folder_only = pytest.mark.parametrize("settings", ["folder"], indirect=True)
 
 
 class Lake:

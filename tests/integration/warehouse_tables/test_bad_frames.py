@@ -255,8 +255,10 @@ def test_a_view_of_that_name_is_no_table(lake: Lake, monkeypatch: pytest.MonkeyP
             text(
                 "INSERT INTO iceberg_tables (catalog_name, table_namespace, table_name, "
                 "metadata_location, iceberg_type) SELECT catalog_name, table_namespace, 'flights', "
-                "metadata_location, 'VIEW' FROM iceberg_tables"
-            )
+                "metadata_location, 'VIEW' FROM iceberg_tables "
+                "WHERE catalog_name = :catalog AND table_name = 'other'"
+            ),
+            {"catalog": lake.settings.warehouse.catalog},
         )
     who = lake.provenance()
     with pytest.raises(OrchError):

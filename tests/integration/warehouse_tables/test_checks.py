@@ -339,4 +339,4 @@ def test_memory_of_checks_has_a_bound(lake: Lake) -> None:
         [sys.executable, "-c", _MANY], env=environ, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 1000  # MB; the keys alone are 330, and twice that in a hash table
+    assert int(done.stdout) < 1400  # MB; the keys alone are 330, and twice that in a hash table

@@ -12,7 +12,7 @@ from pyiceberg.types import LongType
 from jupyter_orch.domain.errors import BadInput, NotFound, Refused
 from jupyter_orch.domain.versions import RowSample, TableDiff
 
-from .conftest import Lake, days
+from .conftest import Lake, days, folder_only
 
 TABLE = "analytics.flights"
 
@@ -166,6 +166,7 @@ def test_the_sample_is_bounded(lake: Lake) -> None:
     assert all(len(str((row.before or row.after or ("", ""))[1])) == 300 for row in found.sample)
 
 
+@folder_only
 def test_files_of_both_versions_are_not_compared(lake: Lake, monkeypatch: Any) -> None:
     """What they share cancels out unread; the answer is the same."""
     asked: list[str] = []

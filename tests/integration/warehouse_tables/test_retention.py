@@ -14,7 +14,7 @@ from jupyter_orch.service.table_retention import TableRetention
 from jupyter_orch.service.tables import Tables
 from jupyter_orch.store.memory import MemoryStore
 
-from .conftest import ADA, Lake, days
+from .conftest import ADA, Lake, days, folder_only
 
 TABLE = "analytics.flights"
 FIRST = "2013-01-01"
@@ -71,6 +71,7 @@ def days_replaced(lake: Lake, count: int) -> list[TableVersion]:
     return [lake.write(TABLE, days(FIRST, n), slice={"day": FIRST}) for n in range(count)]
 
 
+@folder_only
 def test_only_the_newest_versions_stay(lake: Lake, store: MemoryStore) -> None:
     """The list still has all of them, those that went marked; exactly their files are gone."""
     made = days_replaced(lake, 6)
@@ -89,6 +90,7 @@ def test_only_the_newest_versions_stay(lake: Lake, store: MemoryStore) -> None:
     ]
 
 
+@folder_only
 def test_pinned_versions_stay_and_can_be_let_go(lake: Lake, store: MemoryStore) -> None:
     """However old they are."""
     made = days_replaced(lake, 5)
@@ -113,6 +115,7 @@ def test_versions_that_were_just_superseded_stay(lake: Lake, store: MemoryStore)
     assert not any(expired for _, expired in listed(lake, store))
 
 
+@folder_only
 def test_a_roll_back_keeps_the_files_that_it_brought_back(lake: Lake, store: MemoryStore) -> None:
     """They are older than every version that stays."""
     made = days_replaced(lake, 4)
@@ -124,6 +127,7 @@ def test_a_roll_back_keeps_the_files_that_it_brought_back(lake: Lake, store: Mem
         assert files(lake) == needed(lake)
 
 
+@folder_only
 def test_a_staged_output_keeps_what_it_is_based_on(lake: Lake, store: MemoryStore) -> None:
     """Its branch is older than what stays; it can still be published."""
     days_replaced(lake, 2)
@@ -136,6 +140,7 @@ def test_a_staged_output_keeps_what_it_is_based_on(lake: Lake, store: MemoryStor
     assert lake.values(TABLE) == [13, 50, 100]
 
 
+@folder_only
 def test_appended_files_stay_as_long_as_readers_see_them(lake: Lake, store: MemoryStore) -> None:
     """Each version holds the files of all before it."""
     for number in range(6):
@@ -145,6 +150,7 @@ def test_appended_files_stay_as_long_as_readers_see_them(lake: Lake, store: Memo
     assert files(lake) == needed(lake)
 
 
+@folder_only
 def test_an_interrupted_removal_is_finished_later(
     lake: Lake, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
