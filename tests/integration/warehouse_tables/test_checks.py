@@ -301,7 +301,8 @@ def test_keys_of_many_rows_are_compared_on_disk(
 
 
 _MANY = """
-import resource, sys
+import re
+from pathlib import Path
 import pyarrow as pa, pyarrow.compute as pc, pyarrow.parquet as pq
 from jupyter_orch.domain.outputs import Checks, OutputRequest, Provenance
 from jupyter_orch.settings import load
@@ -324,7 +325,8 @@ snapshots.write = lambda *a: ()  # the checks alone
 request = OutputRequest(table="a.many", mode="replace", files=(file.name,), checks=wanted)
 staged = warehouse.stage(request, who)
 assert all(item.passed for item in staged.checks), staged.checks
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+# not ru_maxrss, which begins with that of the process that started this one
+print(int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) // 1024)
 """
 
 
@@ -339,4 +341,4 @@ def test_memory_of_checks_has_a_bound(lake: Lake) -> None:
         [sys.executable, "-c", _MANY], env=environ, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 1400  # MB; the keys alone are 330, and twice that in a hash table
+    assert int(done.stdout) < 1000  # MB; the keys alone are 330, and twice that in a hash table
