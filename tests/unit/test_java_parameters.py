@@ -106,8 +106,9 @@ def test_what_is_no_java_says_so(source: str) -> None:
 
 @given(st.text(alphabet="int x=5;\"'/*<>[](){},.-\\\n", max_size=60))
 def test_whatever_stands_in_the_cell_is_survived(source: str) -> None:
-    """No text of a notebook breaks the reader."""
-    facts(source)
+    """No text of a notebook breaks the reader, and each name that it finds is in the form."""
+    found = facts(source)
+    assert {each.name for each in found.parameters} == set(found.schema["properties"])
 
 
 @pytest.mark.parametrize(
@@ -121,8 +122,8 @@ def test_whatever_stands_in_the_cell_is_survived(source: str) -> None:
     ],
 )
 def test_a_hostile_cell_is_survived(source: str) -> None:
-    """Neither depth nor length matters."""
-    facts(source)
+    """Neither depth nor length matters: nothing else than its one name is ever found."""
+    assert {each.name for each in facts(source).parameters} <= {"x"}
 
 
 def test_values_are_checked_by_the_declared_types() -> None:

@@ -77,3 +77,4 @@ def test_a_folder_that_is_gone_fails_nothing(tmp_path: Path) -> None:
     """The run matters more."""
     LiveQueries(tmp_path / "gone").tell(query())
     clear_live(tmp_path / "gone")
+    assert not any(tmp_path.iterdir())
