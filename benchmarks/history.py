@@ -68,7 +68,6 @@ WRITES = frozenset(
         "begin_publishing",
         "finish",
         "wake_up",
-        "note_change",
         "close",
         "sweep_queue",
         "reap",

@@ -9,6 +9,7 @@ from jupyter_orch.domain.ids import DEFAULT_TEAM, BackfillId, JobId, RunId, new_
 from jupyter_orch.domain.model import Backfill, Job, JobSpec, Policies, Run, Trigger
 from jupyter_orch.domain.outputs import StagedOutput, TableVersion
 from jupyter_orch.domain.states import RunState
+from jupyter_orch.store.changes import record
 from jupyter_orch.store.sql import SqlStore
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -81,6 +82,12 @@ def add_job(store: SqlStore, spec: JobSpec, *, due: datetime | None = None, **va
     """Stores a job; each of its triggers is due at `due`."""
     next_due = {trigger.id: due for trigger in spec.triggers}
     return store.add_job(job_of(spec, **values), next_due=next_due)
+
+
+def note_change(store: SqlStore, table: str) -> None:
+    """Tells of a table that somebody changed."""
+    with store._database.writing() as connection:
+        record(connection, "table", [table])
 
 
 def backfill_of(job: Job, **values: Any) -> Backfill:

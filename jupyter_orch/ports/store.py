@@ -1,7 +1,7 @@
 """The one database: all of its parts together."""
 
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Protocol
 
 from jupyter_orch.domain.model import Change
 from jupyter_orch.ports.archive import Archive, Remains
@@ -22,10 +22,6 @@ class ChangeFeed(Protocol):
     def changes(self, *, after: int, limit: int = 500) -> tuple[Change, ...]: ...
 
     def last_change(self) -> int: ...
-
-    def note_change(self, kind: Literal["table"], key: str) -> None:
-        """Records a change that no run made: a roll back."""
-        ...
 
 
 class Store(

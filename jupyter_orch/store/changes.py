@@ -8,7 +8,6 @@ leave settled. A transaction of somebody else, however long, holds nothing up.
 """
 
 from collections.abc import Iterable
-from typing import Literal
 
 import sqlalchemy as sa
 
@@ -80,11 +79,6 @@ class SqlChanges:
             statement = statement.where(change.c.id <= settled)
         with self._database.reading() as connection:
             return connection.execute(statement).scalar_one() or 0
-
-    def note_change(self, kind: Literal["table"], key: str) -> None:
-        """Records a change that no run made: a roll back."""
-        with self._database.writing() as connection:
-            record(connection, kind, [key])
 
     def _settled(self) -> int | None:
         """The id up to which no row can appear any more; None where ids appear in order.

@@ -4,7 +4,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from store_kit import add_job, run_of, spec_of
+from store_kit import add_job, note_change, run_of, spec_of
 
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.sql import SqlStore
@@ -57,7 +57,7 @@ def test_a_cursor_that_was_given_comes_before_what_is_not_committed(store: SqlSt
     with ThreadPoolExecutor(2) as pool:
         under_way = pool.submit(slow)
         assert begun.wait(30)
-        quick = pool.submit(store.note_change, "table", "quick")
+        quick = pool.submit(note_change, store, "quick")
         time.sleep(0.2)
         # A file lets its readers in beside the writer; memory has one place for all.
         cursor = pool.submit(store.last_change) if quick.done() else None

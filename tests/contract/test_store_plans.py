@@ -30,7 +30,7 @@ WRITING = frozenset(
     {"add_job", "update_job", "set_paused", "delete_job", "add_run", "request_cancel", "set_pinned"}
     | {"set_pool", "delete_pool", "add_backfill", "cancel_backfill", "claim_notices", "now"}
     | {"notices_sent", "notices_failed", "claim_publications", "open_adhoc", "progress", "close"}
-    | {"record_query", "begin_publishing", "finish", "wake_up", "note_change", "beat"}
+    | {"record_query", "begin_publishing", "finish", "wake_up", "beat"}
     | {"attempt_swept", "feed_backfill", "queue_hints"}
     | {"note_history", "forget_tables", "note_removal", "forget_removal"}
 )

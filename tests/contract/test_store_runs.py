@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from store_kit import NOW, add_job, claim, run_of, spec_of, staged_of
+from store_kit import NOW, add_job, claim, note_change, run_of, spec_of, staged_of
 
 from jupyter_orch.domain.errors import BadInput, NotFound, Refused
 from jupyter_orch.domain.ids import DEFAULT_TEAM, JobId, RunId, TeamId, new_id
@@ -147,7 +147,7 @@ def test_changes_tell_what_moved_in_order(store: SqlStore) -> None:
     assert store.last_change() == 0
     job = add_job(store, spec_of())
     run = store.add_run(run_of(job))
-    store.note_change("table", "a.b")
+    note_change(store, "a.b")
     changes = store.changes(after=0)
     assert [(change.kind, change.key) for change in changes] == [
         ("job", job.id),
@@ -165,9 +165,9 @@ def test_old_changes_are_forgotten_and_cursors_go_on(
     """Pruning keeps the newest ones, and a cursor never comes back."""
     monkeypatch.setattr("jupyter_orch.store.changes.KEPT_CHANGES", 2)
     for number in range(5):
-        store.note_change("table", f"a.t{number}")
+        note_change(store, f"a.t{number}")
     last = store.last_change()
     store.reap()
     assert [change.key for change in store.changes(after=0)] == ["a.t3", "a.t4"]
-    store.note_change("table", "a.t5")
+    note_change(store, "a.t5")
     assert store.last_change() == last + 1

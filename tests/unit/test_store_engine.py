@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from store_kit import note_change
 
 from jupyter_orch.domain.errors import BadInput, Unavailable
 from jupyter_orch.domain.states import RunState
@@ -73,7 +74,7 @@ def test_a_second_start_finds_everything_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     for _ in range(3):
         with closing(SqlStore(url_of(path))) as store:
-            store.note_change("table", "a.b")
+            note_change(store, "a.b")
     with closing(SqlStore(url_of(path))) as store:
         assert len(store.changes(after=0)) == 3
 
@@ -157,7 +158,7 @@ def test_a_busy_database_is_waited_for(tmp_path: Path) -> None:
 
         def second() -> None:
             begun.set()
-            store.note_change("table", "second")
+            note_change(store, "second")
             order.append("second")
 
         thread = threading.Thread(target=second)
