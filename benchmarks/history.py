@@ -15,7 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
-from history_fill import BUSY, FAILED_LONG_AGO, NEVER_FAILED, RARE, History, fill
+from history_fill import BUSY, FAILED_LONG_AGO, FAILS_ALWAYS, NEVER_FAILED, RARE, History, fill
+from history_lake import BUSIEST, fill_lake, name
 from kit import load, new_databases, report
 
 from jupyter_orch.artifacts.folder import FolderArtifacts
@@ -40,7 +41,9 @@ WARM_UP = 5  # calls before those
 BAR = 20.0  # milliseconds, 95 of 100
 #: Routes that ask nothing of the database.
 ELSEWHERE = frozenset(
-    {"/kernels", "/channels", "/tables", "/tables/{table}/versions", "/tables/{table}/preview"}
+    {"/kernels", "/channels", "/tables/{table}/diff", "/tables/{table}/preview"}
+    # These ask the warehouse, too; what they ask of the database are cases of their own.
+    | {"/tables", "/tables/{table}/versions"}
     | {"/runs/{run}/notebook"}  # reads what /runs/{run}/log reads
 )
 #: Methods of the store that change something, or that a transaction of another one is about.
@@ -78,6 +81,10 @@ WRITES = frozenset(
         "attempt_swept",
         "delete_backfills",
         "delete_versions",
+        "note_history",
+        "forget_tables",
+        "note_removal",
+        "forget_removal",
         "queue_hints",
     ]
 )
@@ -207,6 +214,13 @@ def runs(ask: Asker, history: History) -> Iterator[Case]:
     yield case("/runs", "a rare name, failed", search=RARE, state="failed")
     yield case("/runs", "a name that nothing has", search="xyzzy")
     yield case("/runs", "a common name, none failed", team=NEVER_FAILED, search=" ", state="failed")
+    yield case("/failures")
+    always = {"team": FAILS_ALWAYS, "since": _EVER}
+    yield case("/failures", "all fail", **always)
+    yield case("/failures", "all fail, 100 of them", **always, limit="100")
+    yield case("/failures", "all fail, the last page", **always, cursor=encode(["9", "a"]))
+    yield case("/failures", "all fail, the last week", team=FAILS_ALWAYS)
+    yield case("/failures", "none has failed", team=NEVER_FAILED, since=_EVER)
 
 
 def runs_of(ask: Asker, history: History) -> Iterator[Case]:
@@ -229,11 +243,14 @@ def runs_of(ask: Asker, history: History) -> Iterator[Case]:
     yield case("/runs", "of a big backfill, queued", **of_big, state="queued")
     yield case("/runs", "of a big backfill, by hand", **of_big, kind="manual")
     yield case("/runs/{run}", key=oldest)
+    for job in history.jobs_of(FAILS_ALWAYS)[:1]:
+        yield case("/runs/{run}", "that failed", team=FAILS_ALWAYS, key=history.old[job.id])
     yield case("/runs/{run}/log", key=oldest)
     yield case("/runs/{run}/live", key=oldest)
 
 
 _NOT_WELL = ["failed", "cancelled"]
+_EVER = "1980-01-01T00:00:00Z"
 
 
 def _middle(history: History) -> RunId:
@@ -256,6 +273,8 @@ def looks(service: Service, store: Store, history: History) -> Iterator[Case]:
     yield Case(name="grid of 10,000 intervals", ask=intervals(10_000))
     going_on = replace(store.get_run(busiest.team, history.old[busiest.id]), state=RunState.RUNNING)
     yield Case(name="what is usual for the busiest job", ask=lambda: usual_of(store, going_on))
+    yield from _tables(store)
+    yield Case(name="which of 100 runs go on", ask=lambda: store.active_runs(old[:100]))
     yield Case(name="health", ask=service.system.health)
     yield Case(name="metrics: counts", ask=lambda: store.counts(history.of(BUSY)))
     yield Case(name="metrics: workers", ask=store.workers)
@@ -274,6 +293,22 @@ def looks(service: Service, store: Store, history: History) -> Iterator[Case]:
     )
     yield Case(name="poll while runs wait", ask=lambda: store.news("w1", [], room=True))
     yield Case(name="poll without room", ask=lambda: store.news("w1", old[:4], room=False))
+
+
+def _tables(store: Store) -> Iterator[Case]:
+    lines, oldest = [name(number) for number in range(50)], encode(["60"])
+    yield Case(name="versions of a table", ask=lambda: store.logged_versions(BUSIEST))
+    yield Case(
+        name="versions of a table, the last page",
+        ask=lambda: store.logged_versions(BUSIEST, cursor=oldest),
+    )
+    yield Case(name="a page of tables", ask=lambda: store.table_lines(lines))
+    yield Case(name="heads of all tables", ask=store.table_heads)
+    yield Case(
+        name="which of 50 tables are crowded",
+        ask=lambda: store.crowded_tables(more_than=500, among=lines),
+    )
+    yield Case(name="removals", ask=store.removals)
 
 
 def _fed(store: Store) -> None:
@@ -387,6 +422,7 @@ def main() -> None:
                 notebooks=[str(path) for path in paths],
                 sha256=sha256,
             )
+            fill_lake(store, history.began)
             results += run_all(kind, store, history, folder)
             store.close()
     report("history", results)

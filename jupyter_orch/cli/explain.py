@@ -7,7 +7,6 @@ import click
 
 from jupyter_orch.cli import render
 from jupyter_orch.client import Client
-from jupyter_orch.domain.failures import MOST_COUNTED
 from jupyter_orch.domain.text import plain
 
 _QUERIES = 5  # the last ones
@@ -112,14 +111,15 @@ def _folded(count: int) -> str:
 
 
 def _show_history(history: Mapping[str, Any]) -> None:
-    count = history["count"]
-    times = f"{count} or more" if count >= MOST_COUNTED else str(count)
     success = history["last_success"]
     often = f"{history['recent_same']} of the last {history['recent']} runs"
     click.echo()
     render.facts(
         (
-            ("the same failure", f"{often}, {times} since {render.moment(history['first_at'])}"),
+            (
+                "the same failure",
+                f"{often}, {history['count']} since {render.moment(history['first_at'])}",
+            ),
             ("others like it", f"jupyter orch runs --fingerprint {history['fingerprint']}"),
             (
                 "last success",

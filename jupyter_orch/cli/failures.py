@@ -7,7 +7,6 @@ import click
 from jupyter_orch.cli import render
 from jupyter_orch.cli.common import json_option, open_client, page_options, print_json
 from jupyter_orch.cli.triggers import seconds_of
-from jupyter_orch.domain.failures import MOST_COUNTED
 from jupyter_orch.domain.text import plain
 
 _LONGEST = 100  # characters of an error
@@ -35,7 +34,7 @@ def failures(*, since: str, limit: int, cursor: str | None, as_json: bool) -> No
         (
             (
                 render.moment(item["last_at"]),
-                f"{item['count']}+" if item["count"] >= MOST_COUNTED else item["count"],
+                item["count"],
                 _jobs(item["jobs"], item["job_count"]),
                 _error(item["name"], item["message"], item["cell_index"]),
                 item["last_run_id"],

@@ -7,8 +7,6 @@ from jupyter_orch.domain.frames import Frame
 from jupyter_orch.domain.ids import JobId, RunId
 from jupyter_orch.domain.states import Reason
 
-#: Equal failures are counted up to here: more are "1000 or more".
-MOST_COUNTED = 1000
 #: So many of a job's last runs are looked at for how often it fails in the same way.
 LAST_RUNS = 20
 #: So many jobs of a group are named.
@@ -25,12 +23,12 @@ class Success:
 
 @dataclass(frozen=True, kw_only=True)
 class FailureHistory:
-    """How often a job failed in one way, as far as its runs are kept."""
+    """How often a job failed in one way."""
 
     fingerprint: str
-    #: Failed runs with this fingerprint, this one among them, up to `MOST_COUNTED`.
+    #: Failed runs with this fingerprint, this one among them, also those that are not kept.
     count: int
-    #: When the oldest of them ended.
+    #: When the first of them ended.
     first_at: datetime
     #: How many of the job's last runs failed so, and how many these are: at most `LAST_RUNS`.
     recent_same: int
@@ -61,10 +59,9 @@ class FailureGroup:
     name: str
     message: str
     cell_index: int | None
-    #: Runs, up to `MOST_COUNTED`.
+    #: Failed runs since `first_at`, also those that are not kept.
     count: int
-    #: Names of up to `MOST_NAMED` jobs that failed so, the first by name; and how many there are
-    #: among the runs that were counted.
+    #: Names, in order, of the up to `MOST_NAMED` jobs that failed so last; and how many there are.
     jobs: tuple[str, ...]
     job_count: int
     first_at: datetime

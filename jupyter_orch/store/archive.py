@@ -13,6 +13,7 @@ from jupyter_orch.ports import Expired
 from jupyter_orch.store.backfill_rows import note_removed
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
+from jupyter_orch.store.failure_counts import forget_failures
 from jupyter_orch.store.rows import instant, micros
 from jupyter_orch.store.runs import fetch_run
 from jupyter_orch.store.tables import (
@@ -87,6 +88,7 @@ class SqlArchive:
                 for part in _PARTS:
                     connection.execute(sa.delete(part).where(part.c.run_id.in_(ids)))
                 connection.execute(sa.delete(run).where(run.c.id.in_(ids)))
+                forget_failures(connection, ids)
                 record(connection, "run", ids[-1:])
             return len(ids)
 

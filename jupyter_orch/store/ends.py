@@ -12,6 +12,7 @@ from jupyter_orch.domain.outputs import TableVersion
 from jupyter_orch.domain.states import Reason, RunState, before
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
+from jupyter_orch.store.failure_counts import count_failures
 from jupyter_orch.store.hints import hint
 from jupyter_orch.store.notices import TOLD, tell_ended
 from jupyter_orch.store.rows import end_row, to_json
@@ -256,6 +257,9 @@ class _Batch:
             hint(connection)
         for run_id, versions in self._versions:
             _record_versions(connection, run_id, versions)
+        failed = [each["of_run"] for each in self._ended if each["to_state"] is RunState.FAILED]
+        if failed:
+            count_failures(connection, failed)
         told = [each["of_run"] for each in self._ended if each["to_state"] in TOLD]
         if told:
             tell_ended(connection, told, at=self._now)

@@ -12,6 +12,7 @@ from jupyter_orch.domain.outputs import TableVersion
 from jupyter_orch.domain.states import RunState
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
+from jupyter_orch.store.failure_counts import count_failures
 from jupyter_orch.store.hints import hint
 from jupyter_orch.store.lake import as_it_stands
 from jupyter_orch.store.notices import tell_ended
@@ -48,6 +49,7 @@ def insert_run(database: Database, connection: sa.Connection, new: Run, **held: 
         if new.state is RunState.QUEUED:
             hint(connection)
         if new.state is RunState.FAILED:  # it ended before it could begin
+            count_failures(connection, [new.id])
             tell_ended(connection, [new.id], at=database.now(connection))
             note_last(connection, new.id, new.state)
     return added

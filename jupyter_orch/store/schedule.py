@@ -16,6 +16,7 @@ from jupyter_orch.ports import DueTrigger
 from jupyter_orch.store.bulk import insert_or_leave
 from jupyter_orch.store.changes import record
 from jupyter_orch.store.engine import Database
+from jupyter_orch.store.failure_counts import count_failures
 from jupyter_orch.store.hints import hint
 from jupyter_orch.store.jobs import current_jobs
 from jupyter_orch.store.notices import tell_ended
@@ -152,6 +153,7 @@ class SqlWakeUp:
                 if row["id"] in added and row["state"] == RunState.FAILED
             ]
             if failed:  # they ended before they could begin
+                count_failures(connection, failed)
                 tell_ended(connection, failed, at=micros(self.now))
                 for run_id in failed:
                     note_last(connection, run_id, RunState.FAILED)

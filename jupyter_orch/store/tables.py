@@ -225,12 +225,7 @@ for _name, _columns, _where in (
         (run.c.job_id, run.c.trigger_id, run.c.logical_time, run.c.state),
         run.c.trigger_id.is_not(None),
     ),
-    #: Equal failures of a team by their time, and their pages.
-    (
-        "ix_run_failure",
-        (run.c.team_id, run.c.fingerprint, run.c.ended_at, run.c.job_id),
-        run.c.fingerprint.is_not(None),
-    ),
+    #: Pages of equal failures.
     (
         "ix_run_failure_page",
         (run.c.team_id, run.c.fingerprint, run.c.id),
@@ -272,6 +267,23 @@ sa.Index(
     attempt.c.ended_at,
     sqlite_where=_left_behind,
     postgresql_where=_left_behind,
+)
+
+#: Equal failures of a job, counted as its runs end.
+failure = sa.Table(
+    "failure",
+    metadata,
+    sa.Column("team_id", sa.Text(), primary_key=True),
+    sa.Column("fingerprint", sa.Text(), primary_key=True),
+    #: Empty for runs of no job.
+    sa.Column("job_id", _ID, primary_key=True),
+    _text("job_name"),
+    sa.Column("times", sa.BigInteger(), nullable=False),
+    _instant("first_at"),
+    _instant("last_at"),
+    sa.Column("last_run_id", _ID, nullable=False),
+    sa.Index("ix_failure_last", "team_id", "last_at", "fingerprint"),
+    sa.Index("ix_failure_run", "last_run_id"),
 )
 
 publish_intent = sa.Table(

@@ -9,6 +9,7 @@ from jupyter_orch.domain.ids import JobId, RunId
 from jupyter_orch.domain.model import Run, RunError
 from jupyter_orch.domain.states import Reason, RunState, before
 from jupyter_orch.store.changes import record
+from jupyter_orch.store.failure_counts import count_failures
 from jupyter_orch.store.hints import hint
 from jupyter_orch.store.notices import TOLD, tell_ended
 from jupyter_orch.store.rows import end_row
@@ -88,6 +89,8 @@ def end(
         late_at=None,
         **values,
     )
+    if ended and state is RunState.FAILED:
+        count_failures(connection, [run_id])
     if ended and state in TOLD:
         tell_ended(connection, [run_id], at=at)
     if ended and state is not RunState.SKIPPED:

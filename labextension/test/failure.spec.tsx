@@ -127,8 +127,8 @@ describe('the error of a failed run', () => {
 
   it('opens the runs that failed in the same way', () => {
     const { region, opened, orch } = shown(detail());
-    expect(region.textContent).toContain('12 of the last 20 runs');
-    fireEvent.click(screen.getByRole('button', { name: 'Show all 40' }));
+    expect(region.textContent).toContain('12 of the last 20 runs, 40 since');
+    fireEvent.click(screen.getByRole('button', { name: 'Show all' }));
     expect(opened).toEqual(['runs ']);
     expect(orch.runs.value.alike).toEqual({
       fingerprint: 'f00d',

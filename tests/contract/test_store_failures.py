@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from store_kit import add_job, claim, run_of, spec_of
+from store_kit import NOW, add_job, claim, run_of, spec_of
 
 from jupyter_orch.domain.errors import BadInput
-from jupyter_orch.domain.failures import MOST_COUNTED, MOST_NAMED
+from jupyter_orch.domain.failures import MOST_NAMED
 from jupyter_orch.domain.fingerprint import fingerprint
 from jupyter_orch.domain.ids import DEFAULT_TEAM, TeamId
 from jupyter_orch.domain.model import Job, Run, RunError
 from jupyter_orch.domain.states import Reason, RunState
+from jupyter_orch.store.ends import End
 from jupyter_orch.store.sql import SqlStore
 from jupyter_orch.store.tables import attempt, run
 
@@ -72,7 +73,6 @@ def test_what_earlier_and_later_code_stored_is_read(store: SqlStore) -> None:
         )
     assert store.get_run(DEFAULT_TEAM, failed.id).error == RunError(name="E", message="m")
     assert store.failure_history(DEFAULT_TEAM, failed.id) is None
-    assert store.failures(DEFAULT_TEAM, since=EVER).items == ()
 
 
 def test_a_run_that_is_tried_again_is_no_failure_yet(store: SqlStore) -> None:
@@ -200,19 +200,77 @@ def test_a_cursor_of_another_listing_is_refused(store: SqlStore, cursor: str) ->
     assert refused.value.field == "cursor"
 
 
-def test_many_are_counted_up_to_a_limit(store: SqlStore) -> None:
-    """Who has failed a thousand times is not counted for ever."""
-    job = add_job(store, spec_of())
-    last = end(store, job, oops())
+def test_failures_are_counted_by_whoever_ends_the_run(store: SqlStore) -> None:
+    """A worker that was lost, a queue that was too long, a run that could not begin."""
+    job = add_job(store, spec_of("late", queue_timeout_seconds=60))
+    waiting = store.add_run(run_of(job))
     with store._database.writing() as connection:
-        row = dict(connection.execute(sa.select(run).where(run.c.id == last.id)).one()._mapping)
-        copies = [
-            {**row, "id": f"{n:026}", "run_key": str(n), "ended_at": row["ended_at"] - n - 1}
-            for n in range(MOST_COUNTED + 5)
-        ]
-        connection.execute(sa.insert(run), copies)
-    history = store.failure_history(DEFAULT_TEAM, last.id)
-    assert history is not None
-    assert (history.count, history.recent_same, history.recent) == (MOST_COUNTED, 20, 20)
+        connection.execute(sa.update(run).values(queue_until=1))
+    assert store.sweep_queue() == 1
+    lost = store.add_run(run_of(None, kind="adhoc"))
+    claim(store)
+    with store._database.writing() as connection:
+        connection.execute(sa.update(run).where(run.c.id == lost.id).values(lease_until=1))
+    assert store.reap() == 1
+    broken = run_of(
+        job, state=RunState.FAILED, reason=Reason.PLATFORM_ERROR, error=oops(), ended_at=NOW
+    )
+    store.add_run(broken)
+    groups = {each.last_run_id: each for each in store.failures(DEFAULT_TEAM, since=EVER).items}
+    assert set(groups) == {waiting.id, lost.id, broken.id}
+    assert {each.count for each in groups.values()} == {1}
+    assert groups[lost.id].jobs == ()
+    assert groups[lost.id].last_job_id is None
+
+
+def test_a_failure_is_counted_once_however_often_it_is_told(store: SqlStore) -> None:
+    """The holder may repeat its word."""
+    new = store.add_run(run_of(add_job(store, spec_of())))
+    claim(store)
+    told = {"state": RunState.FAILED, "reason": Reason.USER_ERROR, "error": oops()}
+    for _ in range(3):
+        assert store.finish("w", new.id, 1, **told)
     (group,) = store.failures(DEFAULT_TEAM, since=EVER).items
-    assert (group.count, group.last_run_id) == (MOST_COUNTED, last.id)
+    assert group.count == 1
+
+
+def test_runs_that_end_together_are_all_counted(store: SqlStore) -> None:
+    """Several jobs and ways to fail in one transaction."""
+    one, other = (add_job(store, spec_of(overlap="parallel")) for _ in range(2))
+    owners = (one, one, other, None, None)
+    new = [store.add_run(run_of(each)) for each in owners]
+    numbers = {each.id: each.attempt for each in claim(store, limit=len(new))}
+    ends = [
+        End(
+            worker="w",
+            run_id=each.id,
+            attempt=numbers[each.id],
+            state=RunState.FAILED,
+            reason=Reason.USER_ERROR,
+            error=oops(name="KeyError" if owner else "IndexError"),
+        )
+        for each, owner in zip(new, owners, strict=True)
+    ]
+    assert store.finish_all(ends) == (True,) * 5
+    groups = {each.name: each for each in store.failures(DEFAULT_TEAM, since=EVER).items}
+    assert (groups["KeyError"].count, groups["KeyError"].job_count) == (3, 2)
+    assert (groups["IndexError"].count, groups["IndexError"].job_count) == (2, 0)
+    history = store.failure_history(DEFAULT_TEAM, new[0].id)
+    assert history is not None
+    assert history.count == 2
+
+
+def test_a_failure_is_known_as_long_as_a_run_of_it_is_kept(store: SqlStore) -> None:
+    """Its count goes on; when the last run of it is removed it is forgotten."""
+    job = add_job(store, spec_of())
+    first, second, third = (end(store, job, oops(str(n))) for n in range(3))
+    adhoc = end(store, None, oops(name="IndexError"))
+    end(store, job, None, RunState.SUCCEEDED)  # so that none of them is the job's last end
+    store.set_pinned(second.id, pinned=True, user="ada")
+    assert store.delete_runs([first.id, third.id, adhoc.id]) == 3
+    (group,) = store.failures(DEFAULT_TEAM, since=EVER).items
+    assert (group.count, group.first_at, group.last_at) == (3, first.ended_at, third.ended_at)
+    assert (group.last_run_id, group.message) == (second.id, "'1'")
+    store.set_pinned(second.id, pinned=False, user="ada")
+    assert store.delete_runs([second.id]) == 1
+    assert store.failures(DEFAULT_TEAM, since=EVER).items == ()

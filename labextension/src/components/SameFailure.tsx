@@ -5,9 +5,6 @@ import type { IFailureHistory, IRun } from '../tokens';
 import { Button, Instant } from './basics';
 import { useOrch } from './context';
 
-/** The service counts equal failures up to here. */
-const MOST_COUNTED = 1000;
-
 /** How often the job failed in the same way, and when it last went well. */
 export function SameFailure(props: { run: IRun; history: IFailureHistory }) {
   const { run, history } = props;
@@ -38,11 +35,10 @@ export function SameFailure(props: { run: IRun; history: IFailureHistory }) {
               history.recent
             )}
             {', '}
-            {trans.__('first')} <Instant at={history.first_at} as="day" />{' '}
+            {trans.__('%1 since', history.count)}{' '}
+            <Instant at={history.first_at} as="day" />{' '}
             <Button kind="link" onClick={showAll}>
-              {history.count < MOST_COUNTED
-                ? trans.__('Show all %1', history.count)
-                : trans.__('Show all, %1 or more', history.count)}
+              {trans.__('Show all')}
             </Button>
           </>
         ) : (

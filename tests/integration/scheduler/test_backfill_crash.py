@@ -21,6 +21,7 @@ TESTS = PROGRAM.parents[2]
 MINUTE = timedelta(minutes=1)
 INTERVALS = 250
 ROOM = (1, 4, 9)
+DEATHS = 5
 PATIENCE = 90  # seconds
 _NAMES = itertools.count()
 
@@ -101,7 +102,8 @@ def test_inv1_inv7_kill_9_in_a_loop_runs_each_interval_once(tmp_path: Path) -> N
     deaths, cursors = 0, set()
     members = [Member(url), Member(url)]
     end = time.monotonic() + 12
-    while time.monotonic() < end:
+    # So often, however long a busy machine takes to start a process.
+    while time.monotonic() < end or (deaths < DEATHS and is_any_running(store, backfills)):
         victim = members.pop(0)
         victim.started()
         time.sleep(chance.uniform(0.0, 0.6))
@@ -118,7 +120,7 @@ def test_inv1_inv7_kill_9_in_a_loop_runs_each_interval_once(tmp_path: Path) -> N
         time.sleep(0.1)
     for member in members:
         member.stop()
-    assert deaths >= 5
+    assert deaths >= DEATHS
     assert len(cursors) >= 3  # it died in the middle, not before or after
     for backfill in backfills:
         ended = store.get_backfill(DEFAULT_TEAM, backfill.id)

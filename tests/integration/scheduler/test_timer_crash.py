@@ -18,6 +18,7 @@ from jupyter_orch.store.sql import SqlStore
 PROGRAM = Path(__file__).with_name("timer_process.py")
 TESTS = PROGRAM.parents[2]
 JOBS = 8
+DEATHS = 5
 SECOND = timedelta(seconds=1)
 
 
@@ -124,7 +125,8 @@ def test_inv1_inv2_kill_9_in_a_loop_misses_and_doubles_nothing(url: str) -> None
     ]
     end, deaths = time.monotonic() + 12, 0
     members = [Member(url), Member(url)]
-    while time.monotonic() < end:
+    # So often, however long a busy machine takes to start a process.
+    while time.monotonic() < end or deaths < DEATHS:
         victim = members.pop(0)
         victim.started()
         time.sleep(chance.uniform(0.0, 1.2))
@@ -136,6 +138,5 @@ def test_inv1_inv2_kill_9_in_a_loop_misses_and_doubles_nothing(url: str) -> None
     time.sleep(1.5)
     other.kill()
     survivor.stop()
-    assert deaths >= 3
     assert assert_each_instant_once(store, jobs, first) >= len(jobs) * 8
     store.close()
