@@ -236,17 +236,17 @@ def look(
 @lru_cache
 def _candidates(given: frozenset[str], *, lock: bool) -> sa.Select[Any]:
     """The statement of a look. To build such a one takes longer than to execute it."""
-    # A range of leases and a job that is no plain column, so that SQLite walks the few held runs
-    # and not the whole history in the order of jobs.
-    job_id = sa.func.coalesce(run.c.job_id, "")
-    others = (
-        sa.select(job_id.label("job_id"), sa.func.count().label("held"))
-        .where(in_state(run, *HELD), run.c.lease_until > 0, run.c.backfill_id.is_(None))
-        .group_by(job_id)
-        .subquery("others")
+    other = run.alias("other")
+    holds = (in_state(other, *HELD), other.c.backfill_id.is_(None), other.c.job_id.is_not(None))
+    # A set that is made once and looked up in: joined, each queued run would meet each held one. A
+    # range of leases and a job that is no plain column, so that SQLite walks the few held runs and
+    # not the whole history in the order of jobs.
+    of_held = sa.func.coalesce(other.c.job_id, "")
+    held = sa.select(of_held).where(*holds, other.c.lease_until > 0)
+    count = sa.select(sa.func.count()).where(
+        *holds, in_state(other, *ACTIVE), other.c.job_id == run.c.job_id
     )
-    unlimited = sa.and_(run.c.overlap == "parallel", run.c.max_parallel.is_(None))
-    most = sa.case((run.c.overlap == "parallel", run.c.max_parallel), else_=1)
+    parallel = run.c.overlap == "parallel"
     statement = (
         sa.select(
             run.c.id,
@@ -259,15 +259,14 @@ def _candidates(given: frozenset[str], *, lock: bool) -> sa.Select[Any]:
             run.c.priority,
             run.c.not_before,
         )
-        .select_from(run.outerjoin(others, others.c.job_id == run.c.job_id))
         .where(
             in_state(run, RunState.QUEUED),
             run.c.not_before <= sa.bindparam("now"),
             sa.or_(
-                others.c.held.is_(None),
                 run.c.backfill_id.is_not(None),
-                unlimited,
-                others.c.held < most,
+                sa.func.coalesce(run.c.job_id, "").not_in(held),
+                sa.and_(parallel, run.c.max_parallel.is_(None)),
+                sa.and_(parallel, count.scalar_subquery() < run.c.max_parallel),
             ),
         )
         .order_by(run.c.priority.desc(), run.c.not_before, run.c.id)

@@ -192,8 +192,7 @@ def _nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _read(node: Mapping[str, Any]) -> int:
     if node.get("Relation Name") != "run":
         return 0
-    dropped = sum(value for name, value in node.items() if name.startswith("Rows Removed"))
-    return int((node["Actual Rows"] + dropped) * node["Actual Loops"])
+    return _met(node)
 
 
 def test_no_question_reads_a_large_part_of_the_history(
@@ -223,3 +222,33 @@ def test_a_statement_that_reads_the_history_is_told(store: SqlStore) -> None:
         ).all()
     assert all(too_much(store, *each) for each in statements)
     assert len(statements) == 2
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)  # the one that counts such rows
+def test_a_look_through_a_long_queue_meets_each_run_once(store: SqlStore) -> None:
+    """However many jobs have a run under way, for whose end all the others of the job wait."""
+    jobs = [add_job(store, spec_of()) for _ in range(60)]
+    template = run_row(run_of(jobs[0], kind="schedule", trigger_id="t"))
+    rows = [
+        {**template, "id": f"{n:026}", "run_key": f"schedule:t:{n}", "job_id": jobs[n % 60].id}
+        for n in range(RUNS)
+    ]
+    with store._database.writing() as connection:
+        connection.execute(sa.insert(run), rows)
+    held = store.claim_runs("w", limit=1000, lease_seconds=600)
+    assert len(held) == len(jobs)
+    with noted(store) as statements:
+        assert not store.news("w2", [], room=True).claimable
+    with store._database.engine.connect() as connection:
+        met = 0
+        for statement, parameters in statements:
+            explain = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}"
+            plan = connection.exec_driver_sql(explain, parameters).scalar_one()
+            met += sum(_met(node) for node in _nodes(plan[0]["Plan"]))
+        connection.rollback()
+    assert RUNS / 2 < met < 3 * RUNS
+
+
+def _met(node: Mapping[str, Any]) -> int:
+    dropped = sum(value for name, value in node.items() if name.startswith("Rows Removed"))
+    return int((node["Actual Rows"] + dropped) * node["Actual Loops"])
