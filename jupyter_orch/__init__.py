@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from jupyter_orch.kernel.context import context as context
     from jupyter_orch.kernel.context import secret as secret
     from jupyter_orch.kernel.output import output as output
+    from jupyter_orch.kernel.query import query as query
     from jupyter_orch.kernel.retry import NonRetryableError as NonRetryableError
     from jupyter_orch.kernel.tables import read as read
     from jupyter_orch.kernel.tables import table as table
@@ -26,6 +27,7 @@ _HOMES = {
     "connect": "jupyter_orch.warehouse.connect",
     "context": "jupyter_orch.kernel.context",
     "output": "jupyter_orch.kernel.output",
+    "query": "jupyter_orch.kernel.query",
     "read": "jupyter_orch.kernel.tables",
     "rerun": "jupyter_orch.widgets.rerun",
     "runs": "jupyter_orch.widgets.runs",
@@ -40,6 +42,7 @@ __all__ = [
     "connect",
     "context",
     "output",
+    "query",
     "read",
     "rerun",
     "runs",

@@ -10,6 +10,9 @@ from jupyter_orch.domain.errors import BadInput
 
 #: The catalog of a kernel whose worker alone holds the way to the tables.
 BY_WORKER = "worker:"
+#: What `warehouse.frame_rows` and `warehouse.shown_rows` are, unless they are set.
+FRAME_ROWS = 10_000_000
+SHOWN_ROWS = 10_000
 _FILE = "file://"
 _S3 = "s3://"
 _SQLITE = "sqlite:///"
@@ -60,6 +63,10 @@ class WarehouseSettings:
     memory_limit: str
     threads: int
     statement_timeout_seconds: float
+    #: Rows above which a frame is refused unless its reader says how many it may have; 0: never.
+    frame_rows: int = FRAME_ROWS
+    #: Rows that `%%sql` shows; 0: all.
+    shown_rows: int = SHOWN_ROWS
     trino: TrinoSettings
     s3: S3Settings = field(default_factory=S3Settings)
 
@@ -126,6 +133,8 @@ def read_warehouse(reader: Reader, state_dir: Path) -> WarehouseSettings:
         statement_timeout_seconds=reader.number(
             "warehouse.statement_timeout_seconds", 300.0, least=0.1
         ),
+        frame_rows=reader.whole("warehouse.frame_rows", FRAME_ROWS, least=0),
+        shown_rows=reader.whole("warehouse.shown_rows", SHOWN_ROWS, least=0),
         trino=TrinoSettings(
             url=reader.text("warehouse.trino.url", ""),
             user=reader.text("warehouse.trino.user", getpass.getuser()),

@@ -105,6 +105,8 @@ _VALUES: dict[str, Callable[[Settings], Any]] = {
     "warehouse.statement_timeout_seconds": (
         lambda settings: settings.warehouse.statement_timeout_seconds
     ),
+    "warehouse.frame_rows": lambda settings: settings.warehouse.frame_rows,
+    "warehouse.shown_rows": lambda settings: settings.warehouse.shown_rows,
     "warehouse.trino.url": lambda settings: settings.warehouse.trino.url,
     "warehouse.trino.user": lambda settings: settings.warehouse.trino.user,
     "warehouse.trino.password": lambda settings: settings.warehouse.trino.password,

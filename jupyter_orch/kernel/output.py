@@ -138,12 +138,12 @@ class Output:
     def sql(self, statement: str, parameters: Sequence[Any] | None = None) -> "Output":
         """Adds the rows of a query, in batches, with the types that the query has."""
         from jupyter_orch.warehouse.connect import connect
-        from jupyter_orch.warehouse.results import tables
+        from jupyter_orch.warehouse.fetch import tables
 
         spill = self._open()
         connection = connect()
         try:
-            for part in tables(connection, statement, parameters):
+            for part in tables(self._settings, connection, statement, parameters):
                 spill.add(part)
         finally:
             connection.close()  # type: ignore[no-untyped-call]

@@ -2,7 +2,7 @@
 
 import getpass
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from jupyter_orch.domain.errors import BadInput, Refused
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.outputs import Selection, TableVersion
 from jupyter_orch.domain.versions import TableDiff
-from jupyter_orch.kernel import by_worker
+from jupyter_orch.kernel import by_worker, limits
 from jupyter_orch.settings import load
 from jupyter_orch.settings_warehouse import BY_WORKER
 
@@ -43,12 +43,12 @@ def read(
         run: The run that made the version.
         as_of: The version that was current then; a time without a zone is UTC.
         columns: Only these.
-        limit: At most so many rows.
+        limit: At most so many rows. Without it, more than `warehouse.frame_rows` are refused.
         arrow: Answer an Arrow table instead.
 
     Raises:
         NotFound: No such table or version.
-        BadInput: Arguments that do not fit together.
+        BadInput: Arguments that do not fit together, or too many rows (field `limit`).
     """
     if sum(value is not None for value in (version, run, as_of)) > 1:
         raise BadInput("Give one of version, run and as_of.", field="version")
@@ -60,9 +60,15 @@ def read(
         columns=tuple(columns) if columns is not None else None,
         limit=limit,
     )
-    worker = by_worker.channel(load())
-    found = by_worker.read(worker, wanted) if worker is not None else _read(wanted)
-    return found if arrow else _pandas(found)
+    settings = load()
+    most = limits.guard(limit, settings)
+    worker = by_worker.channel(settings)
+    if worker is None:
+        found = _read(wanted, most)
+    else:
+        found = by_worker.read(worker, wanted if most is None else replace(wanted, limit=most + 1))
+    limits.check(found.num_rows, most, f"{table} has")
+    return found if arrow else to_pandas(found)
 
 
 def table(name: str) -> "TableHandle":
@@ -209,13 +215,15 @@ class Versions(Sequence[TableVersion]):
         return lines
 
 
-def _read(wanted: Selection) -> Any:
+def _read(wanted: Selection, most: int | None) -> Any:
     warehouse = _open()
     try:
         loaded = warehouse.load(wanted.table)
-        from jupyter_orch.warehouse.reading import scan
+        from jupyter_orch.warehouse.reading import rows, scan
 
-        return scan(loaded, wanted).to_arrow()
+        found = scan(loaded, wanted)
+        limits.check(rows(found) or 0, most, f"{wanted.table} has")
+        return found.to_arrow()
     finally:
         warehouse.close()
 
@@ -301,7 +309,8 @@ def _moment(value: datetime | str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _pandas(found: Any) -> Any:
+def to_pandas(found: Any) -> Any:
+    """An Arrow table as a DataFrame whose types do not depend on its values."""
     import pandas as pd
     import pyarrow as pa
 

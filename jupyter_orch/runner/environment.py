@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jupyter_orch.settings import Settings
-from jupyter_orch.settings_warehouse import BY_WORKER
+from jupyter_orch.settings_warehouse import BY_WORKER, FRAME_ROWS, SHOWN_ROWS
 
 _NAMES = frozenset(
     {
@@ -82,4 +82,9 @@ def warehouse_variables(settings: Settings) -> dict[str, str]:
         "TRINO__USER": warehouse.trino.user,
         "TRINO__PASSWORD": warehouse.trino.password,
     }
+    # A kernel of older code refuses settings that it does not know: only those that were set.
+    if warehouse.frame_rows != FRAME_ROWS:
+        values["FRAME_ROWS"] = str(warehouse.frame_rows)
+    if warehouse.shown_rows != SHOWN_ROWS:
+        values["SHOWN_ROWS"] = str(warehouse.shown_rows)
     return {f"JUPYTER_ORCH__WAREHOUSE__{name}": value for name, value in values.items()}

@@ -15,6 +15,7 @@ from jupyter_orch.settings import Settings
 from jupyter_orch.warehouse.names import Identifier, check_run, is_identifier, is_run
 
 _MARKERS = ".outputs"
+_SCRATCH = ".scratch"
 #: Schema, table and number.
 _PARTS = 3
 
@@ -70,6 +71,24 @@ def marked_by(name: str) -> tuple[Identifier, int] | None:
         return None
     identifier = (parts[0], parts[1])
     return (identifier, int(parts[2])) if is_identifier(identifier) else None
+
+
+def mark_scratch(place: Path, table: str) -> None:
+    """Notes that there may be a scratch table of this name."""
+    folder = place / _SCRATCH
+    folder.mkdir(mode=0o700, exist_ok=True)
+    (folder / table).touch()
+
+
+def unmark_scratch(place: Path, table: str) -> None:
+    """Notes that it is gone."""
+    (place / _SCRATCH / table).unlink(missing_ok=True)
+    _remove_empty(place / _SCRATCH)
+
+
+def has_scratch(place: Path) -> bool:
+    """Whether the attempt may have left scratch tables."""
+    return (place / _SCRATCH).is_dir()
 
 
 def untouched(settings: Settings, since: float) -> tuple[tuple[RunId, int], ...]:

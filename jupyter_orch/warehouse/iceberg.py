@@ -94,7 +94,8 @@ class IcebergWarehouse:
     def discard(self, run_id: RunId, attempt: int) -> None:
         """Drops branches and files of an attempt; safe to repeat."""
         place = attempt_folder.locate(self._settings, run_id, attempt)
-        if attempt_folder.marked(place) or self._settings.warehouse.in_s3:
+        marked = attempt_folder.marked(place) or attempt_folder.has_scratch(place)
+        if marked or self._settings.warehouse.in_s3:
             with self._told():
                 self._lake.outputs.discard(run_id, attempt)
         attempt_folder.clear(place)
@@ -210,7 +211,12 @@ class IcebergWarehouse:
 
     def leftovers(self, *, untouched_since: datetime) -> tuple[tuple[RunId, int], ...]:
         """Attempts that staged something and have not been heard of since."""
-        return attempt_folder.untouched(self._settings, untouched_since.timestamp())
+        instant = untouched_since.timestamp()
+        found = attempt_folder.untouched(self._settings, instant)
+        if not self._settings.warehouse.in_s3:  # the makers of all scratch tables have folders here
+            return found
+        with self._told():
+            return tuple(dict.fromkeys((*found, *self._lake.scratch_since(instant))))
 
     def cancel_query(self, query_id: str) -> None:
         """Stops a query of a real Trino; the embedded engine ends with its kernel."""

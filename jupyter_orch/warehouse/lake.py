@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyiceberg.table import Table
 
 from jupyter_orch.domain.errors import NotFound, Refused, StaleWrite
+from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.model import Page
 from jupyter_orch.domain.outputs import TableHistory, TableVersion
 from jupyter_orch.domain.versions import RollbackPlan, TableDiff
@@ -22,6 +23,7 @@ from jupyter_orch.warehouse import (
     preview,
     probe,
     publish,
+    scratch,
     snapshots,
     versions,
 )
@@ -82,7 +84,23 @@ class Lake:
     def heads(self, tables: Sequence[str] = ()) -> Mapping[str, str]:
         """By name where the current state of each table is written down."""
         only = [names.identify(table, self._settings.warehouse) for table in tables]
-        return heads.heads(self.catalog, only)
+        found = heads.heads(self.catalog, only)
+        hidden = f"{scratch.SCHEMA}."
+        return {name: place for name, place in found.items() if not name.startswith(hidden)}
+
+    def scratch_since(self, instant: float) -> tuple[tuple[RunId, int], ...]:
+        """Attempts that left a scratch table behind and have not touched it since.
+
+        Args:
+            instant: In seconds since 1970.
+        """
+        found = set()
+        for identifier in scratch.tables(self.catalog):
+            table = publish.load(self.catalog, identifier)
+            maker = scratch.maker(identifier[1])
+            if table is not None and maker and table.metadata.last_updated_ms < instant * 1000:
+                found.add(maker)
+        return tuple(sorted(found))
 
     def history(self, table: str) -> TableHistory:
         """What the catalog knows of a table's versions."""

@@ -38,6 +38,7 @@ from jupyter_orch.warehouse import (
     layout,
     names,
     publish,
+    scratch,
     snapshots,
     staging,
     versions,
@@ -74,6 +75,12 @@ class Outputs:
         identifier = names.identify(request.table, self._settings.warehouse)
         name = ".".join(identifier)
         _check_shape(request)
+        if identifier[0] == scratch.SCHEMA:
+            raise BadInput(
+                f"Tables in {scratch.SCHEMA} are dropped when they were read.",
+                field="table",
+                hint="Choose another schema.",
+            )
         place = attempt_folder.locate(self._settings, provenance.run_id, provenance.attempt)
         files = staging.StagedFiles(place, request.files)
         table = publish.load(self._catalog, identifier)
@@ -141,12 +148,13 @@ class Outputs:
         return version
 
     def discard(self, run_id: RunId, attempt: int) -> None:
-        """Drops the branches of an attempt; safe to repeat."""
+        """Drops the branches and scratch tables of an attempt; safe to repeat."""
         place = attempt_folder.locate(self._settings, run_id, attempt)
         marked = {*attempt_folder.marked(place), *self._handover.marked(run_id, attempt)}
         for identifier, sequence in sorted(marked):
             branch = names.branch(run_id, attempt, sequence)
             publish.settled(self._settings, identifier, partial(self._drop, identifier, branch))
+        scratch.drop(self._catalog, run_id, attempt)
         self._handover.drop(run_id, attempt)
 
     def _stage_on_branch(

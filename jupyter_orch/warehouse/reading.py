@@ -8,7 +8,7 @@ from pyiceberg.table import DataScan, Table
 from jupyter_orch.domain.errors import BadInput, NotFound
 from jupyter_orch.domain.outputs import Selection
 from jupyter_orch.warehouse.frames import normal
-from jupyter_orch.warehouse.versions import snapshot_at, snapshot_of_run
+from jupyter_orch.warehouse.versions import snapshot_at, snapshot_of_run, total_rows
 
 
 def scan(table: Table, wanted: Selection) -> DataScan:
@@ -31,6 +31,12 @@ def scan(table: Table, wanted: Selection) -> DataScan:
         snapshot_id=_snapshot(table, wanted),
         limit=wanted.limit,
     )
+
+
+def rows(found: DataScan) -> int | None:
+    """How many rows the version has, as it says itself; None when it does not."""
+    snapshot = found.snapshot()
+    return None if snapshot is None else total_rows(snapshot)
 
 
 def export(found: DataScan, file: Path) -> int:

@@ -1,14 +1,14 @@
-"""Rows of a query as Arrow tables, with the types that the query has."""
+"""Values and types of a query's columns as Arrow has them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from jupyter_orch.domain.errors import BadInput
-from jupyter_orch.warehouse import frames
 
-_BATCH_ROWS = 50_000
+#: Whose values the client gives as objects of their own.
+_AS_TEXT = ("uuid", "ipaddress")
 _PLAIN = {
     "boolean": pa.bool_(),
     "tinyint": pa.int32(),
@@ -31,36 +31,21 @@ _PLAIN = {
 }
 
 
-def tables(
-    connection: Any, statement: str, parameters: Sequence[Any] | None = None
-) -> Iterator[pa.Table]:
-    """Runs the query; the first table may be empty and tells the columns.
-
-    Raises:
-        BadInput: A column's type has no place in a table, or the statement gives no rows.
-    """
-    cursor = connection.cursor()
+def known_type(text: str) -> pa.DataType | None:
+    """The Arrow type of a Trino type, None where there is none."""
     try:
-        cursor.execute(statement, list(parameters) if parameters is not None else None)
-        rows = cursor.fetchmany(_BATCH_ROWS)
-        described = cursor.description or []
-        names = [column[0] for column in described]
-        frames.check_names(names)
-        kinds = [arrow_type(str(column[1]), column[0]) for column in described]
-        schema = pa.schema(list(zip(names, kinds, strict=True)))
-        yield schema.empty_table()
-        while rows:
-            columns = list(zip(*rows, strict=True))
-            yield pa.table(
-                [
-                    pa.array([_value(cell, kind) for cell in column], kind)
-                    for column, kind in zip(columns, kinds, strict=True)
-                ],
-                schema=schema,
-            )
-            rows = cursor.fetchmany(_BATCH_ROWS)
-    finally:
-        cursor.close()
+        return arrow_type(text, "")
+    except BadInput:
+        return None
+
+
+def column(cells: Sequence[Any], text: str, kind: pa.DataType | None) -> pa.Array | list[Any]:
+    """The client's values of one column of that type; a list where Arrow has none."""
+    if kind is None:
+        return list(cells)
+    if pa.types.is_nested(kind) or text in _AS_TEXT:
+        return pa.array([_value(cell, kind) for cell in cells], kind)
+    return pa.array(cells, kind)
 
 
 def arrow_type(text: str, name: str) -> pa.DataType:
@@ -69,7 +54,7 @@ def arrow_type(text: str, name: str) -> pa.DataType:
     Raises:
         BadInput: Tables have no such type (the column is named).
     """
-    head, inner, tail = _parts(text)
+    head, inner, tail = parts(text)
     plain = f"{head} {tail}".strip()
     if plain in _PLAIN:
         return _PLAIN[plain]
@@ -97,7 +82,7 @@ def _field(text: str, index: int, name: str) -> pa.Field:
         return pa.field(quoted, arrow_type(kind, f"{name}.{quoted}"))
 
 
-def _parts(text: str) -> tuple[str, list[str], str]:
+def parts(text: str) -> tuple[str, list[str], str]:
     """`head(a, b) tail`, split at the commas of the outermost brackets."""
     text = text.strip()
     start = text.find("(")

@@ -179,6 +179,11 @@ def known(snapshot: Snapshot | None) -> dict[str, str]:
     }
 
 
+def total_rows(snapshot: Snapshot) -> int | None:
+    """Rows of the table at this snapshot, where its summary tells them."""
+    return _total(_summary(snapshot))
+
+
 def _after(entries: list[SnapshotLogEntry], cursor: str) -> int:
     time, _, snapshot = cursor.partition("-")
     if not (time.isdigit() and snapshot.isdigit()):

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jupyter_orch.domain.errors import BadInput
+from jupyter_orch.kernel.query import fetched, pandas, query
+from jupyter_orch.settings import load
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,35 +35,35 @@ def register(shell: Any) -> None:
                 f"%%sql does not understand {line.strip()!r}.",
                 hint="Write %%sql, or %%sql name << to keep the result under a name.",
             )
-        frame = run(cell, shell.user_ns)
         if target is None:
-            return frame
-        shell.push({target["name"]: frame})
+            return show(cell, shell.user_ns)
+        statement, values = bind(cell, shell.user_ns)
+        shell.push({target["name"]: query(statement, values)})
         return None
 
     shell.register_magic_function(sql, magic_kind="cell", magic_name="sql")
 
 
-def run(text: str, variables: Mapping[str, Any]) -> "pd.DataFrame | None":
-    """The rows of a statement, or None when it has none.
+def show(text: str, variables: Mapping[str, Any]) -> "pd.DataFrame | None":
+    """The first rows of a statement for people to look at, or None when it has none.
 
     Raises:
         BadInput: The statement names a variable that does not exist.
         trino.exceptions.Error: The warehouse refuses the statement.
     """
-    import pandas as pd
-
-    from jupyter_orch.warehouse.connect import connect
-
     statement, values = bind(text, variables)
-    with connect() as connection:
-        cursor = connection.cursor()
-        # A statement without values is sent as it is: not every one can be prepared.
-        cursor.execute(statement, values or None)
-        rows = cursor.fetchall()
-        if not cursor.description:
-            return None
-        return pd.DataFrame(rows, columns=[column[0] for column in cursor.description])
+    most = load().warehouse.shown_rows
+    found = fetched(statement, values, limit=most + 1 if most else None)
+    if found is None:
+        return None
+    frame: pd.DataFrame = pandas(*found)
+    if most and len(frame) > most:
+        print(  # noqa: T201
+            f"These are the first {most:,} rows, there are more: %%sql name << keeps all of them, "
+            "and warehouse.shown_rows says how many are shown."
+        )
+        frame = frame.head(most)
+    return frame
 
 
 def bind(text: str, variables: Mapping[str, Any]) -> tuple[str, list[Any]]:
