@@ -105,7 +105,8 @@ class TableHandle:
         Args:
             before: The one version.
             after: The other one.
-            keys: Columns that tell rows apart; without, those of an upsert, else whole rows.
+            keys: Columns that tell rows apart; without, those of an upsert or of a check
+                `unique`, else whole rows.
 
         Raises:
             NotFound: There is no such version, or it has expired.

@@ -9,6 +9,24 @@ from jupyter_orch.domain.outputs import CheckResult
 #: A snapshot's properties are read with every query of the table.
 MOST_BYTES = 8192
 _MORE = "more"
+_UNIQUE = "unique "
+_MARK = ", "
+
+
+def unique(columns: Sequence[str]) -> str:
+    """The name of the check that these columns together name a row once."""
+    return _UNIQUE + _MARK.join(columns)
+
+
+def unique_columns(results: Sequence[CheckResult]) -> tuple[str, ...]:
+    """The columns that name a row once, as the first check that held says; none without one.
+
+    Columns whose names hold the mark between them come out in pieces, which are no columns.
+    """
+    for result in results:
+        if result.passed and result.name.startswith(_UNIQUE):
+            return tuple(result.name.removeprefix(_UNIQUE).split(_MARK))
+    return ()
 
 
 def to_text(results: Sequence[CheckResult]) -> str:

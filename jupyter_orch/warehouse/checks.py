@@ -13,7 +13,7 @@ from pyiceberg.table import Table
 from jupyter_orch.domain.errors import BadInput, CheckFailed, listed
 from jupyter_orch.domain.outputs import CheckResult, Checks, OutputMode, Severity
 from jupyter_orch.settings import Settings
-from jupyter_orch.warehouse import baseline, staging
+from jupyter_orch.warehouse import baseline, check_results, staging
 from jupyter_orch.warehouse.check_rows import (
     Accepted,
     Between,
@@ -178,7 +178,7 @@ def _look(checks: Sequence[RowCheck], subject: Subject) -> None:
 
 def _unique(columns: Sequence[str], subject: Subject) -> tuple[str, bool, str]:
     together = ", ".join(columns)
-    name = f"unique {together}"
+    name = check_results.unique(columns)
     count, example = (
         repeated(subject.settings, columns, subject.files, subject.schema)
         if subject.files.rows

@@ -98,7 +98,7 @@ def ping(settings: Settings) -> None:
 def _open(
     settings: Settings, *, source: str, client_tags: Sequence[str], overrides: dict[str, Any]
 ) -> "trino.dbapi.Connection":
-    import trino.dbapi
+    from jupyter_orch.warehouse.cursors import Connection
 
     warehouse = settings.warehouse
     arguments: dict[str, Any] = {
@@ -124,8 +124,7 @@ def _open(
         arguments |= {"http_session": embedded_session(settings), "encoding": None}
     arguments |= overrides
     report_queries(arguments["http_session"], embedded=not warehouse.trino.url)
-    connection: trino.dbapi.Connection = trino.dbapi.connect(**arguments)  # type: ignore[no-untyped-call]
-    return connection
+    return Connection(**arguments)
 
 
 def _remote(trino_settings: TrinoSettings) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from pyiceberg.types import (
 )
 
 from jupyter_orch.domain.errors import BadInput
+from jupyter_orch.domain.outputs import TableVersion
 from jupyter_orch.domain.versions import (
     ColumnChange,
     ColumnComparison,
@@ -39,7 +40,7 @@ from jupyter_orch.domain.versions import (
     TableDiff,
 )
 from jupyter_orch.settings import Settings
-from jupyter_orch.warehouse import versions
+from jupyter_orch.warehouse import check_results, versions
 from jupyter_orch.warehouse.ask import Asking
 from jupyter_orch.warehouse.preview import json_value, type_name
 from jupyter_orch.warehouse.scan import literal, quote, read_by_name
@@ -110,7 +111,8 @@ def compare(
         table: As it is loaded.
         before: The one version.
         after: The other one.
-        keys: What tells rows apart; none: the keys that a version was made by, else whole rows.
+        keys: What tells rows apart; none: the keys that a version was made by or checked for, else
+            whole rows.
         gone: Whether nobody waits for the answer any more; queries are cancelled then.
 
     Raises:
@@ -128,7 +130,7 @@ def compare(
         for snapshot, told, own in zip((old, new), described, files, strict=True)
     )
     columns = _common(sides[0].schema, sides[1].schema)
-    wanted, given = _keys(keys, described[1].keys or described[0].keys, columns)
+    wanted, given = _keys(keys, _noted(described[1]) or _noted(described[0]), columns)
     with Asking(settings, gone) as asking:
         facts = [_facts(asking, side, columns) for side in sides]
         rows = _Rows(asking, sides, columns, wanted)
@@ -206,6 +208,17 @@ def _schema_changes(old: Schema, new: Schema) -> tuple[ColumnChange, ...]:
             if was.get(name, kind) != kind
         ),
     )
+
+
+def _noted(version: TableVersion) -> tuple[str, ...]:
+    """What the version itself says to tell rows apart by.
+
+    A check looks at the rows of its output: those of a slice are told apart within it.
+    """
+    if version.keys:
+        return version.keys
+    columns = check_results.unique_columns(version.checks)
+    return tuple(dict.fromkeys((*version.slice, *columns))) if columns else ()
 
 
 def _keys(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _PIECE_ROWS = 10_000
 #: Seconds that making, reading and dropping a table cost beside the query.
-_PRICE = 1.0
+_PRICE = 0.5
 #: Rows that are kept back as long as it is open which way is taken.
 _MOST_HELD = 500_000
 

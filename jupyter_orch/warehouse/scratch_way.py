@@ -174,9 +174,14 @@ class ScratchWay:
         cursor = self._cursor(
             lambda stats: self._tell(progress("Trino writes the answer to files", stats))
         )
-        # where it is there, the right to make it is not needed
-        with contextlib.suppress(TrinoQueryError):
-            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {self._name()}").fetchall()
+        catalog = quote(self._settings.warehouse.catalog)
+        for wanted in (
+            f"CREATE SCHEMA IF NOT EXISTS {self._name()}",
+            # read once, so that packing it well is lost time
+            f"SET SESSION {catalog}.compression_codec = 'SNAPPY'",
+        ):
+            with contextlib.suppress(TrinoQueryError):  # it works without the right to do that
+                cursor.execute(wanted).fetchall()
         made = f"CREATE TABLE {self._name(name)} ({columns}) AS {large.query}"
         try:
             cursor.execute(made, self._parameters).fetchall()

@@ -54,9 +54,39 @@ def test_columns_and_limit() -> None:
     assert (list(found.columns), len(found)) == (["n"], 2)
 
 
+def test_a_frame_is_whole_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More rows than `warehouse.frame_rows` have to be asked for."""
+    put(1, 2, 3)
+    monkeypatch.setenv("JUPYTER_ORCH__WAREHOUSE__FRAME_ROWS", "2")
+    statement = f"SELECT n FROM {TABLE}"
+    for too_many in (lambda: orch.read(TABLE), lambda: orch.query(statement)):
+        with pytest.raises(BadInput, match="more than 2 rows") as caught:
+            too_many()
+        assert caught.value.field == "limit"
+    assert [len(orch.read(TABLE, limit=n)) for n in (1, 5)] == [1, 3]
+    assert [len(orch.query(statement, limit=n)) for n in (1, 5)] == [1, 3]
+    for setting in ("3", "0"):
+        monkeypatch.setenv("JUPYTER_ORCH__WAREHOUSE__FRAME_ROWS", setting)
+        assert len(orch.read(TABLE)) == len(orch.query(statement)) == 3
+
+
+def test_a_query_is_a_frame_of_the_types_of_the_table() -> None:
+    """Small or large, embedded or not: `query` gives what `read` gives; lists are Python's."""
+    put(1, None)
+    pd.testing.assert_frame_equal(orch.query(f"SELECT * FROM {TABLE}"), orch.read(TABLE))
+    empty = orch.query(f"SELECT n, ARRAY[n] AS l FROM {TABLE} WHERE n > ?", [5])
+    assert (len(empty), str(empty["n"].dtype), list(empty)) == (0, "Int64", ["n", "l"])
+    row = orch.query("SELECT ARRAY[1, NULL] AS l, MAP(ARRAY['k'], ARRAY[1]) AS m, 1 AS l").iloc[0]
+    assert row.tolist() == [[1, None], {"k": 1}, 1]
+    assert orch.query("SELECT 1 AS n", arrow=True).to_pylist() == [{"n": 1}]
+    with pytest.raises(BadInput, match="same name"):
+        orch.query("SELECT 1 AS n, 2 AS n", arrow=True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "field"),
     [
+        ({"limit": -1}, BadInput, "limit"),
         ({"table": "nope.nope"}, NotFound, "table"),
         ({"version": 1}, NotFound, "version"),
         ({"run": "no-such-run"}, NotFound, "run"),

@@ -60,3 +60,27 @@ def test_a_line_that_is_no_target_is_refused() -> None:
     register(shell)
     with pytest.raises(BadInput, match="does not understand"):
         shell.magics["sql"]("--limit 3", "SELECT 1")
+
+
+def test_what_is_shown_is_cut_with_a_word_and_what_is_kept_is_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A display says that there is more; a frame is whole, or refused with what to do."""
+    shell = _Shell()
+    register(shell)
+    cell = "SELECT x FROM (VALUES 1, 2, 3) AS t(x) ORDER BY x"
+    monkeypatch.setenv("JUPYTER_ORCH__WAREHOUSE__SHOWN_ROWS", "3")
+    assert len(shell.magics["sql"]("", cell)) == 3
+    assert capsys.readouterr().out == ""
+    monkeypatch.setenv("JUPYTER_ORCH__WAREHOUSE__SHOWN_ROWS", "2")
+    assert shell.magics["sql"]("", cell)["x"].tolist() == [1, 2]
+    said = capsys.readouterr().out
+    assert "first 2 rows, there are more: %%sql name << keeps all" in said
+    shell.magics["sql"]("kept <<", cell)
+    assert shell.user_ns["kept"]["x"].tolist() == [1, 2, 3]
+    monkeypatch.setenv("JUPYTER_ORCH__WAREHOUSE__FRAME_ROWS", "2")
+    del shell.user_ns["kept"]
+    with pytest.raises(BadInput, match="more than 2 rows") as caught:
+        shell.magics["sql"]("kept <<", cell)
+    assert "warehouse.frame_rows" in (caught.value.hint or "")
+    assert "kept" not in shell.user_ns

@@ -10,6 +10,7 @@ import pytest
 from pyiceberg.types import LongType
 
 from jupyter_orch.domain.errors import BadInput, NotFound, Refused
+from jupyter_orch.domain.outputs import Checks
 from jupyter_orch.domain.versions import RowSample, TableDiff
 
 from .conftest import Lake, days, folder_only
@@ -59,6 +60,25 @@ def test_rows_without_a_key_are_counted_as_except_all_does(lake: Lake) -> None:
         RowSample(change="removed", before=(1,), after=None, times=2),
         RowSample(change="added", before=None, after=(None,)),
     }
+
+
+def test_columns_that_were_checked_to_be_unique_are_keys(lake: Lake) -> None:
+    """Within a slice together with it; where they name no row, whole rows are compared."""
+    checks = Checks(unique=("n",))
+    lake.write(TABLE, days("2013-01-01", 1, 2), slice={"day": "2013-01-01"}, checks=checks)
+    new = days("2013-01-02", 1, 2)
+    first = lake.write(TABLE, new, slice={"day": "2013-01-02"}, checks=checks)
+    new = new.set_column(2, "text", pa.array(["row 1", "other"]))
+    second = lake.write(TABLE, new, slice={"day": "2013-01-02"}, checks=checks)
+    found = diff(lake, first.snapshot_id, second.snapshot_id)
+    assert (found.keys, found.added, found.removed, found.changed) == (("day", "n"), 0, 0, 1)
+    third = lake.write(TABLE, days("2013-01-03", 1, 1), mode="append")
+    found = diff(lake, second.snapshot_id, third.snapshot_id)
+    assert (found.keys, found.added) == ((), 2)
+    fourth = lake.write(TABLE, days("2013-01-04", 1), checks=Checks(unique=("n",), severity="warn"))
+    fifth = lake.write(TABLE, days("2013-01-04", 2))
+    found = diff(lake, fourth.snapshot_id, fifth.snapshot_id)
+    assert (found.keys, found.added, found.removed) == (("n",), 1, 1)
 
 
 def test_keys_of_an_upsert_are_known(lake: Lake) -> None:
