@@ -31,6 +31,8 @@ class TrinoSettings:
     user: str = ""
     #: A reference such as `env:TRINO_PASSWORD` or `file:/run/secrets/trino`; never a password.
     password: str = ""
+    #: Longest run time of a query; 0: as Trino has it.
+    query_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +141,7 @@ def read_warehouse(reader: Reader, state_dir: Path) -> WarehouseSettings:
             url=reader.text("warehouse.trino.url", ""),
             user=reader.text("warehouse.trino.user", getpass.getuser()),
             password=reader.text("warehouse.trino.password", ""),
+            query_seconds=reader.number("warehouse.trino.query_seconds", 0.0, least=0.0),
         ),
         s3=_s3(reader),
     )

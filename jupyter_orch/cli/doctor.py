@@ -110,6 +110,7 @@ _VALUES: dict[str, Callable[[Settings], Any]] = {
     "warehouse.trino.url": lambda settings: settings.warehouse.trino.url,
     "warehouse.trino.user": lambda settings: settings.warehouse.trino.user,
     "warehouse.trino.password": lambda settings: settings.warehouse.trino.password,
+    "warehouse.trino.query_seconds": lambda settings: settings.warehouse.trino.query_seconds,
     "notify.link_base": lambda settings: settings.notify.link_base,
     "notify.smtp.host": lambda settings: settings.notify.smtp.host,
     "notify.smtp.port": lambda settings: settings.notify.smtp.port,

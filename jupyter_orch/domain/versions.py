@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.outputs import OutputMode, TableVersion
+
+LONGEST_REASON = 500  # characters
 
 RowChange = Literal["added", "removed", "changed"]
 
@@ -128,3 +131,15 @@ class UndoPlan:
     def blocked(self) -> bool:
         """Whether later versions stand in the way of at least one part."""
         return any(part.later and part.done is None for part in self.parts)
+
+
+def checked_reason(text: str | None) -> str | None:
+    """A reason as it is stored, None without one.
+
+    Raises:
+        BadInput: It is too long (field `reason`).
+    """
+    said = (text or "").strip()
+    if len(said) > LONGEST_REASON:
+        raise BadInput(f"A reason has at most {LONGEST_REASON} characters.", field="reason")
+    return said or None

@@ -1,6 +1,7 @@
 """What a kernel may ask for, bound to one attempt."""
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -39,6 +40,7 @@ class KernelRequests:
         self._mask = mask
         self._record_query = record_query
         self._tell_query = tell_query
+        self._began = time.monotonic()
 
     def handlers(self) -> dict[str, Handler]:
         """By the name in `do`."""
@@ -54,6 +56,8 @@ class KernelRequests:
 
     def _context(self, _message: Mapping[str, Any]) -> Any:
         run = self._run
+        timeout = run.policies.timeout_seconds
+        passed = time.monotonic() - self._began
         return wire.dump(
             {
                 "run_id": run.id,
@@ -64,6 +68,7 @@ class KernelRequests:
                 "interval_end": run.interval_end,
                 "parameters": run.parameters,
                 "staging_folder": self._outputs.staging_folder(),
+                "seconds_left": None if timeout is None else max(0.0, timeout - passed),
             }
         )
 

@@ -1,9 +1,11 @@
-"""Tables of a team, read in a run: the worker opens them, as no kernel has the passwords."""
+"""Tables of a team in a run: the worker opens them, as no kernel has the passwords."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_orch.domain.outputs import Selection, TableVersion
+from jupyter_orch.domain.versions import TableDiff
 from jupyter_orch.kernel.channel import Channel
 from jupyter_orch.settings import Settings
 from jupyter_orch.settings_warehouse import BY_WORKER
@@ -35,21 +37,45 @@ def read(worker: Channel, wanted: Selection) -> "pa.Table":
 
 def versions(worker: Channel, table: str, limit: int) -> list[TableVersion]:
     """The newest versions, newest first."""
+    return list(map(_version, _ask(worker, do="versions", table=table, limit=limit)))
+
+
+def diff(worker: Channel, table: str, before: int, after: int, keys: Sequence[str]) -> TableDiff:
+    """What changed from one version to another."""
     from jupyter_orch import wire
 
-    found = _ask(worker, do="versions", table=table, limit=limit)
-    return [wire.load(TableVersion, item) for item in found]
+    asked = {"table": table, "before": before, "after": after, "keys": list(keys)}
+    found: TableDiff = wire.load(TableDiff, _ask(worker, do="diff", **asked))
+    return found
 
 
 def rollback(worker: Channel, table: str, version: int, reason: str | None) -> TableVersion:
     """Makes an old version current again."""
+    return _version(_ask(worker, do="rollback", table=table, version=version, **_said(reason)))
+
+
+def undo(
+    worker: Channel, table: str, run: str, *, force: bool, reason: str | None
+) -> list[TableVersion]:
+    """Takes back what a run published to the table."""
+    made = _ask(worker, do="undo", table=table, run=run, force=force, **_said(reason))
+    return list(map(_version, made))
+
+
+def pin(worker: Channel, table: str, version: int, *, pinned: bool) -> TableVersion:
+    """Keeps a version, or lets it go."""
+    return _version(_ask(worker, do="pin", table=table, version=version, pinned=pinned))
+
+
+def _version(found: Any) -> TableVersion:
     from jupyter_orch import wire
 
-    said = {} if reason is None else {"reason": reason}
-    found: TableVersion = wire.load(
-        TableVersion, _ask(worker, do="rollback", table=table, version=version, **said)
-    )
-    return found
+    made: TableVersion = wire.load(TableVersion, found)
+    return made
+
+
+def _said(reason: str | None) -> dict[str, str]:
+    return {} if reason is None else {"reason": reason}
 
 
 def _ask(worker: Channel, **message: Any) -> Any:

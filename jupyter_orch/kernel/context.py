@@ -28,6 +28,8 @@ class RunContext:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     #: Where this attempt puts data files.
     staging_folder: str | None = None
+    #: Until the run is stopped because it takes too long; absent without such a limit.
+    seconds_left: float | None = None
 
     def __bool__(self) -> bool:
         return self.run_id is not None
@@ -62,6 +64,7 @@ def context() -> RunContext:
         **{name: _moment(answer[name]) for name in moments},
         parameters=answer["parameters"],
         staging_folder=answer["staging_folder"],
+        seconds_left=answer.get("seconds_left"),  # older workers do not say
     )
 
 

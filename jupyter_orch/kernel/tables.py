@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from jupyter_orch.domain.errors import BadInput, Refused
+from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.outputs import Selection, TableVersion
 from jupyter_orch.domain.versions import TableDiff
 from jupyter_orch.kernel import by_worker, limits
 from jupyter_orch.settings import load
-from jupyter_orch.settings_warehouse import BY_WORKER
 
 if TYPE_CHECKING:
     from jupyter_orch.warehouse.iceberg import IcebergWarehouse
@@ -112,6 +111,9 @@ class TableHandle:
             NotFound: There is no such version, or it has expired.
             BadInput: The keys do not tell rows apart.
         """
+        worker = by_worker.channel(load())
+        if worker is not None:
+            return Diff(by_worker.diff(worker, self.name, before, after, keys))
         warehouse = _open()
         try:
             return Diff(warehouse.diff(self.name, before, after, keys=keys))
@@ -147,6 +149,9 @@ class TableHandle:
             NotFound: The run published nothing here.
             Refused: Later versions stand in the way, or rows cannot be told apart.
         """
+        worker = by_worker.channel(load())
+        if worker is not None:
+            return Versions(by_worker.undo(worker, self.name, run, force=force, reason=reason))
         warehouse = _open()
         try:
             history = warehouse.history(self.name).versions
@@ -160,6 +165,9 @@ class TableHandle:
 
     def pin(self, version: int, *, pinned: bool = True) -> TableVersion:
         """Keeps a version however old it gets, or with `pinned=False` lets it go."""
+        worker = by_worker.channel(load())
+        if worker is not None:
+            return by_worker.pin(worker, self.name, version, pinned=pinned)
         warehouse = _open()
         try:
             return warehouse.pin(self.name, version, pinned=pinned)
@@ -213,6 +221,8 @@ class Versions(Sequence[TableVersion]):
             lines.append(["" if value is None else str(value) for value in values])
             if item.current:
                 lines[-1][0] += " (current)"
+            if item.expired:  # its rows are gone
+                lines[-1][0] += " (expired)"
         return lines
 
 
@@ -277,13 +287,7 @@ class Diff:
 def _open() -> "IcebergWarehouse":
     from jupyter_orch.warehouse.iceberg import IcebergWarehouse
 
-    settings = load()
-    if settings.warehouse.catalog_uri == BY_WORKER:
-        raise Refused(
-            "A run reads and rolls back tables through its worker, and can do nothing else there.",
-            hint="Use the table's page in JupyterLab, or jupyter orch in a shell.",
-        )
-    return IcebergWarehouse(settings)
+    return IcebergWarehouse(load())
 
 
 def _newest(warehouse: "IcebergWarehouse", name: str, limit: int) -> list[TableVersion]:

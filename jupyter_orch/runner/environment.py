@@ -87,4 +87,6 @@ def warehouse_variables(settings: Settings) -> dict[str, str]:
         values["FRAME_ROWS"] = str(warehouse.frame_rows)
     if warehouse.shown_rows != SHOWN_ROWS:
         values["SHOWN_ROWS"] = str(warehouse.shown_rows)
+    if warehouse.trino.query_seconds:
+        values["TRINO__QUERY_SECONDS"] = str(warehouse.trino.query_seconds)
     return {f"JUPYTER_ORCH__WAREHOUSE__{name}": value for name, value in values.items()}

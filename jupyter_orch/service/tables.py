@@ -4,17 +4,16 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from jupyter_orch.domain.errors import BadInput, NotFound, Unavailable
+from jupyter_orch.domain.errors import NotFound, Unavailable
 from jupyter_orch.domain.ids import RunId
 from jupyter_orch.domain.model import Actor, Page
 from jupyter_orch.domain.outputs import TableInfo, TableVersion
-from jupyter_orch.domain.versions import RollbackPlan, TableDiff, UndoPlan
+from jupyter_orch.domain.versions import RollbackPlan, TableDiff, UndoPlan, checked_reason
 from jupyter_orch.ports import RunStore, TableStore, Warehouse
 from jupyter_orch.service.pages import page_size
 from jupyter_orch.service.rights import require
 from jupyter_orch.service.table_log import TableLog
 
-LONGEST_REASON = 500  # characters
 #: Comparisons that go on at once; more would leave no thread for anything else.
 _COMPARISONS = 3
 _PATIENCE_SECONDS = 5.0
@@ -104,7 +103,7 @@ class Tables:
         """Makes an older version the one that readers see; history is kept."""
         require(actor, "write")
         current = self._warehouse.rollback(
-            table, version, user=actor.user, expected=expected, reason=_reason(reason)
+            table, version, user=actor.user, expected=expected, reason=checked_reason(reason)
         )
         self._log.refresh([current.table])
         return current
@@ -132,7 +131,7 @@ class Tables:
             user=actor.user,
             expected=expected,
             force=force,
-            reason=_reason(reason),
+            reason=checked_reason(reason),
         )
         self._log.refresh([version.table for version in made])
         return made
@@ -164,15 +163,3 @@ class Tables:
 
 def _unreadable(name: str) -> TableInfo:
     return TableInfo(name=name, versions=0, total_rows=None, last_version=None)
-
-
-def _reason(text: str | None) -> str | None:
-    """A reason as it is stored, None without one.
-
-    Raises:
-        BadInput: It is too long (field `reason`).
-    """
-    said = (text or "").strip()
-    if len(said) > LONGEST_REASON:
-        raise BadInput(f"A reason has at most {LONGEST_REASON} characters.", field="reason")
-    return said or None

@@ -5,8 +5,9 @@ process, through a transport adapter. Cursor, types, errors, SQLAlchemy, pandas 
 the client's own in both cases, so a notebook moves from one to the other without an edit.
 """
 
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ from jupyter_orch.warehouse.reports import report_queries
 if TYPE_CHECKING:
     import sqlalchemy
     import trino.dbapi
+
+    from jupyter_orch.kernel.context import RunContext
 
 #: The host that the client believes to speak to when the engine is in this process.
 EMBEDDED_HOST = "embedded"
@@ -36,19 +39,18 @@ def connect(**overrides: Any) -> "trino.dbapi.Connection":
     Raises:
         BadInput: A setting cannot be used.
     """
-    return _open(load(), source=_SOURCE, client_tags=_run_tags(), overrides=overrides)
+    return _open(load(), source=_SOURCE, in_notebook=True, overrides=overrides)
 
 
 def open_connection(
     settings: Settings,
     *,
     source: str = _SOURCE,
-    client_tags: Sequence[str] = (),
     session_properties: Mapping[str, str] | None = None,
 ) -> "trino.dbapi.Connection":
     """A DB-API connection with settings that are already at hand."""
     overrides = {"session_properties": dict(session_properties)} if session_properties else {}
-    return _open(settings, source=source, client_tags=client_tags, overrides=overrides)
+    return _open(settings, source=source, in_notebook=False, overrides=overrides)
 
 
 def engine(settings: Settings | None = None) -> "sqlalchemy.Engine":
@@ -64,7 +66,7 @@ def engine(settings: Settings | None = None) -> "sqlalchemy.Engine":
         database=f"{warehouse.catalog}/{warehouse.schema}",
     )
     return sqlalchemy.create_engine(
-        url, creator=lambda: open_connection(chosen, client_tags=_run_tags())
+        url, creator=lambda: _open(chosen, source=_SOURCE, in_notebook=True, overrides={})
     )
 
 
@@ -96,20 +98,25 @@ def ping(settings: Settings) -> None:
 
 
 def _open(
-    settings: Settings, *, source: str, client_tags: Sequence[str], overrides: dict[str, Any]
+    settings: Settings, *, source: str, in_notebook: bool, overrides: dict[str, Any]
 ) -> "trino.dbapi.Connection":
     from jupyter_orch.warehouse.cursors import Connection
 
     warehouse = settings.warehouse
+    run = _run() if in_notebook else None
     arguments: dict[str, Any] = {
         "user": warehouse.trino.user,
         "catalog": warehouse.catalog,
         "schema": warehouse.schema,
         "source": source,
-        "client_tags": list(client_tags),
+        "client_tags": [f"run-{run.run_id}"] if run else [],
         "timezone": "UTC",
     }
     if warehouse.trino.url:
+        overrides["session_properties"] = {
+            **_time_limit(warehouse.trino, run),
+            **(overrides.get("session_properties") or {}),
+        }
         arguments |= _remote(warehouse.trino)
     else:
         if warehouse.catalog_uri == BY_WORKER:
@@ -203,16 +210,23 @@ def _of_the_run() -> str | None:
         channel.close()
 
 
-def _run_tags() -> tuple[str, ...]:
-    """Inside a run's kernel: the tag that links each query to the run."""
+def _run() -> "RunContext | None":
+    """Inside a run's kernel: the run, which each query is tagged with, and does not outlive."""
     if "JUPYTER_ORCH_CHANNEL" not in os.environ:
-        return ()
+        return None
     try:
         from jupyter_orch.kernel.context import context
 
-        return (f"run-{context().run_id}",)
+        return context()
     except Exception:  # noqa: BLE001 - a tag is never worth a failed query
-        return ()
+        return None
+
+
+def _time_limit(trino_settings: TrinoSettings, run: "RunContext | None") -> dict[str, str]:
+    """The session property that ends queries which run too long, also when nobody is left."""
+    limits = [trino_settings.query_seconds or None, run.seconds_left if run else None]
+    least = min((limit for limit in limits if limit is not None), default=None)
+    return {} if least is None else {"query_max_run_time": f"{max(1, math.ceil(least))}s"}
 
 
 def _reason(error: Exception) -> str:

@@ -1,21 +1,28 @@
-"""The trino client's connection, with a word for those who insert a frame row by row.
+"""The trino client's connection, with a word where something takes far too long.
 
 Each row of `executemany` is a statement and a commit of its own: some rows a second, on both
 engines. A frame that is an output is written a hundred thousand times as fast.
 """
 
+import contextlib
 import re
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import trino.dbapi
+from trino.exceptions import TrinoQueryError
 
 #: Rows of one call that nobody has to be told about.
 FEW = 100
 _INSERT = re.compile(r'\s*insert\s+into\s+(?P<table>(?:"[^"]+"|[\w.])+)', re.IGNORECASE)
 _VALUES = re.compile(r"\)\s*,\s*\(")
+_TOO_LONG = "EXCEEDED_TIME_LIMIT"
+_HINT = (
+    "The limit is warehouse.trino.query_seconds, what the run's timeout leaves, "
+    "warehouse.statement_timeout_seconds of the embedded engine, or Trino's own."
+)
 #: Whose frames are not the place that a warning is about.
 _LIBRARIES = ("jupyter_orch.", "pandas.", "sqlalchemy.", "trino.")
 
@@ -30,7 +37,8 @@ class Cursor(trino.dbapi.Cursor):
         found = None if self._many or not params or len(params) <= FEW else _insert(operation)
         if found and (rows := 1 + len(_VALUES.findall(operation))) > FEW:
             _warn(found, rows)
-        return super().execute(operation, params)  # type: ignore[no-untyped-call]
+        with _told():
+            return super().execute(operation, params)  # type: ignore[no-untyped-call]
 
     def executemany(self, operation: str, seq_of_params: Sequence[Any]) -> Any:
         """As the client's."""
@@ -41,6 +49,16 @@ class Cursor(trino.dbapi.Cursor):
             return super().executemany(operation, seq_of_params)  # type: ignore[no-untyped-call]
         finally:
             self._many = False
+
+    def fetchmany(self, size: int | None = None) -> list[list[Any]]:
+        """As the client's."""
+        with _told():
+            return super().fetchmany(size)
+
+    def fetchall(self) -> list[list[Any]]:
+        """As the client's."""
+        with _told():
+            return super().fetchall()
 
 
 class Connection(trino.dbapi.Connection):
@@ -57,6 +75,17 @@ class Connection(trino.dbapi.Connection):
         if type(made) is trino.dbapi.Cursor:
             made.__class__ = Cursor  # the client has no way to choose the class
         return made
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Names the setting where Trino says that a query took too long."""
+    try:
+        yield
+    except TrinoQueryError as error:
+        if error.error_name == _TOO_LONG and _HINT not in error.message:
+            error._error["message"] = f"{error.message.rstrip('.')}. {_HINT}"  # noqa: SLF001
+        raise
 
 
 def _insert(operation: str) -> str | None:

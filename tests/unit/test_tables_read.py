@@ -3,6 +3,7 @@
 import datetime as dt
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -158,6 +159,8 @@ def test_versions_are_shown_without_markup_of_others() -> None:
     shown = Versions([version])
     assert "<script>" not in shown._repr_html_()
     assert "7 (current)" in repr(shown)
+    gone = replace(version, current=False, expired=True)
+    assert "7 (expired)" in repr(Versions([gone]))
 
 
 def test_importing_costs_nothing_heavy() -> None:

@@ -1,5 +1,6 @@
 """A run on a team's warehouse: its kernel reads and writes, and knows no way to do so itself."""
 
+import ast
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,9 @@ from s3_fixture import SECRET_KEY
 from team_fixture import PASSWORD, Team
 from trino_fixture import TrinoServer
 
+from jupyter_orch.domain.model import Policies
 from jupyter_orch.domain.states import RunState
+from jupyter_orch.warehouse import scratch
 from jupyter_orch.warehouse.connect import open_connection
 
 from .conftest import House, built_house, notebook, text_of
@@ -39,6 +42,41 @@ SPY = """
 import os, json, pathlib
 here = pathlib.Path(os.environ["TMPDIR"]).parent
 print(json.dumps({**os.environ, "files": sorted(path.name for path in here.iterdir())}))
+"""
+
+
+LARGE = """
+import jupyter_orch as orch
+from jupyter_orch.warehouse import fetch, scratch_way
+fetch._PRICE = -1e9  # at once
+rows, ways = scratch_way.ScratchWay.rows, []
+scratch_way.ScratchWay.rows = lambda way: (ways.append("files"), rows(way))[1]
+numbers = "UNNEST(sequence(1, 5000)) AS u(n)"
+found = orch.query(f"SELECT n, n * 2 AS twice FROM {numbers} ORDER BY n DESC")
+print(ways, len(found), found["twice"].iloc[0], int(found["n"].sum()))
+session = orch.connect().cursor().execute("SHOW SESSION").fetchall()
+print([row[1] for row in session if row[0] == "query_max_run_time"])
+"""
+
+ACT = """
+import jupyter_orch as orch
+table = orch.table("analytics.acted")
+new, old = table.versions()
+found = table.diff(old.snapshot_id, new.snapshot_id)
+print(found, found.keys)
+print(table.pin(old.snapshot_id).pinned, table.pin(old.snapshot_id, pinned=False).pinned)
+for wrong in (lambda: table.diff(1, 2), lambda: table.undo("nope"), lambda: table.pin(7)):
+    try:
+        wrong()
+    except Exception as error:
+        print(type(error).__name__, error)
+(undone,) = table.undo(new.run_id, reason="wrong file")
+print(undone.operation, undone.reason, undone.user == old.user, len(orch.read("analytics.acted")))
+"""
+MAKE = """
+import jupyter_orch as orch, pandas as pd
+with orch.output("analytics.acted", mode="append") as out:
+    out.write(pd.DataFrame({"n": [base, base + 1]}))
 """
 
 
@@ -85,6 +123,39 @@ def test_a_run_without_a_trino_is_told_why_it_cannot_query(team_house: House) ->
     assert done.state is RunState.FAILED
     assert done.error is not None
     assert "without a Trino" in done.error.message
+
+
+def test_a_run_compares_undoes_and_pins_by_its_worker(team_house: House) -> None:
+    """The same words, answers and refusals as where the catalog is at hand."""
+    house = team_house
+    house.worker()
+    for base in (1, 11):
+        run = house.add(notebook(f"base = {base}", MAKE))
+        assert house.wait(run).state is RunState.SUCCEEDED, house.log(run)
+    run = house.add(notebook(ACT))
+    assert house.wait(run).state is RunState.SUCCEEDED, house.log(run)
+    said = text_of(house.executed(run)).splitlines()
+    assert said[0] == "Rows 2 → 4: 2 added, 0 removed, 0 changed. ()"
+    assert said[1] == "True False"
+    assert [line.partition(" ")[0] for line in said[2:5]] == ["NotFound"] * 3
+    assert said[5] == "undo wrong file True 2"
+
+
+@pytest.mark.trino
+def test_inv10_a_large_answer_reaches_a_run_as_files_by_its_worker(
+    team_trino: TrinoServer, tmp_path: Path
+) -> None:
+    """The kernel has no way to the bucket; no query of it outlives the run."""
+    state = {"JUPYTER_ORCH__STATE__DIR": str(tmp_path / "state")}
+    with built_house(tmp_path, {**team_trino.environ, **state}) as house:
+        house.worker()
+        run = house.add(notebook(LARGE), policies=Policies(timeout_seconds=500.0))
+        assert house.wait(run).state is RunState.SUCCEEDED, house.log(run)
+        said = text_of(house.executed(run)).splitlines()
+        assert said[0] == "['files'] 5000 10000 12502500"
+        (limit,) = ast.literal_eval(said[1])
+        assert 0 < int(limit.removesuffix("s")) <= 500
+        assert scratch.tables(house.warehouse._lake.catalog) == []
 
 
 @pytest.mark.trino

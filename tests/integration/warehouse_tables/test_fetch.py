@@ -175,3 +175,26 @@ def test_no_output_goes_where_scratch_tables_are(shared: Lake) -> None:
     """It would be dropped sooner or later."""
     with pytest.raises(BadInput, match="dropped"):
         shared.stage(f"{scratch.SCHEMA}.mine", days("2013-01-01", 1))
+
+
+def test_a_query_that_runs_too_long_ends_with_one_message(
+    shared: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trino itself ends it, and the message names the setting."""
+    monkeypatch.setenv("JUPYTER_ORCH__WAREHOUSE__TRINO__QUERY_SECONDS", "1")
+    endless = (
+        "SELECT count(*) FROM tpch.sf10000.lineitem WHERE quantity > 1 AND comment LIKE '%x%y'"
+    )
+    for ask in (orch.query, lambda sql: orch.connect().cursor().execute(sql).fetchall()):
+        with pytest.raises(TrinoQueryError) as caught:
+            ask(endless)
+        assert caught.value.error_name == "EXCEEDED_TIME_LIMIT"
+        assert "1.00s" in caught.value.message
+        assert caught.value.message.count("warehouse.trino.query_seconds") == 1
+    own = {"query_max_run_time": "5m"}
+    (shown,) = (
+        row
+        for row in orch.connect(session_properties=own).cursor().execute("SHOW SESSION").fetchall()
+        if row[0] == "query_max_run_time"
+    )
+    assert shown[1] == "5m"
