@@ -58,6 +58,16 @@ session = orch.connect().cursor().execute("SHOW SESSION").fetchall()
 print([row[1] for row in session if row[0] == "query_max_run_time"])
 """
 
+KILLED = """
+import os, pathlib, jupyter_orch as orch
+from jupyter_orch.warehouse import fetch, scratch_way
+fetch._PRICE = -1e9
+def killed(way, name):
+    pathlib.Path(mark).write_text(name)
+    os.kill(os.getpid(), 9)
+scratch_way.ScratchWay._read = killed
+orch.query("SELECT n FROM UNNEST(sequence(1, 50)) AS u(n)")
+"""
 ACT = """
 import jupyter_orch as orch
 table = orch.table("analytics.acted")
@@ -142,20 +152,34 @@ def test_a_run_compares_undoes_and_pins_by_its_worker(team_house: House) -> None
 
 
 @pytest.mark.trino
-def test_inv10_a_large_answer_reaches_a_run_as_files_by_its_worker(
-    team_trino: TrinoServer, tmp_path: Path
+@pytest.mark.parametrize("world", ["trino_on_folder", "team_trino"])
+def test_inv7_a_large_answer_reaches_a_run_as_files_and_leaves_none(
+    request: pytest.FixtureRequest, tmp_path: Path, world: str
 ) -> None:
-    """The kernel has no way to the bucket; no query of it outlives the run."""
-    state = {"JUPYTER_ORCH__STATE__DIR": str(tmp_path / "state")}
-    with built_house(tmp_path, {**team_trino.environ, **state}) as house:
+    """A team's kernel gets it by its worker; what a killed one leaves goes with the attempt."""
+    server: TrinoServer = request.getfixturevalue(world)
+    shared = server.settings.warehouse
+    environ = {
+        "JUPYTER_ORCH__WAREHOUSE__LOCATION": shared.location.removeprefix("file://"),
+        "JUPYTER_ORCH__WAREHOUSE__CATALOG_URI": shared.catalog_uri,
+        **server.environ,
+        "JUPYTER_ORCH__STATE__DIR": str(tmp_path / "state"),
+    }
+    with built_house(tmp_path, environ) as house:
         house.worker()
         run = house.add(notebook(LARGE), policies=Policies(timeout_seconds=500.0))
         assert house.wait(run).state is RunState.SUCCEEDED, house.log(run)
         said = text_of(house.executed(run)).splitlines()
         assert said[0] == "['files'] 5000 10000 12502500"
         (limit,) = ast.literal_eval(said[1])
-        assert 0 < int(limit.removesuffix("s")) <= 500
-        assert scratch.tables(house.warehouse._lake.catalog) == []
+        assert 0 < int(limit.removesuffix("s")) <= 500  # no query outlives its run
+        catalog = house.warehouse._lake.catalog
+        assert scratch.tables(catalog) == []
+        mark = tmp_path / "there"
+        run = house.add(notebook(f"mark = {str(mark)!r}", KILLED))
+        assert house.wait(run).state is RunState.FAILED
+        assert mark.read_text().startswith(f"run_{run.id}__1__")
+        assert scratch.tables(catalog) == []
 
 
 @pytest.mark.trino
