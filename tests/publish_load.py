@@ -5,13 +5,17 @@ twice is seen. They write by our outputs, or as plain pyiceberg does, for compar
 """
 
 import contextlib
-import multiprocessing
+import os
+import pickle
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,7 +32,7 @@ from jupyter_orch.warehouse.iceberg import IcebergWarehouse
 
 SHARED_DAY = date(2012, 12, 31)
 _FIRST_DAY = date(2013, 1, 1)
-_START_SECONDS = 120
+_MARK = b"!"
 T = TypeVar("T")
 
 
@@ -104,28 +108,30 @@ def write(warehouse: IcebergWarehouse, table: str, data: pa.Table, **request: An
 
 def run(load: Load) -> Outcome:
     """Starts the processes, lets all writers go at once, and waits for the last one."""
-    spawn = multiprocessing.get_context("spawn")
-    gate = spawn.Barrier(load.processes + 1)
-    ended = spawn.SimpleQueue()
-    children = [
-        spawn.Process(
-            target=_process, args=(load, load.numbers[start :: load.processes], gate, ended)
-        )
-        for start in range(load.processes)
-    ]
-    for child in children:
-        child.start()
-    try:
-        gate.wait(_START_SECONDS)
-        began = time.perf_counter()
-        told: dict[int, str] = {}
-        for _ in children:
-            told |= ended.get()
-        seconds = time.perf_counter() - began
-    finally:
-        gate.abort()
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", "import publish_load; publish_load.child()"]
+    with ExitStack() as stack:
+        children = []
+        for start in range(load.processes):
+            child = subprocess.Popen(
+                command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+            stack.enter_context(child)
+            stack.callback(child.kill)
+            children.append(child)
+            pickle.dump((load, load.numbers[start :: load.processes]), _pipe(child.stdin))
+            _pipe(child.stdin).flush()
         for child in children:
-            child.join(_START_SECONDS)
+            if _pipe(child.stdout).read(1) != _MARK:
+                raise RuntimeError("A process of writers did not start.")
+        began = time.perf_counter()
+        for child in children:
+            _pipe(child.stdin).write(_MARK)
+            _pipe(child.stdin).flush()
+        told: dict[int, str] = {}
+        for child in children:
+            told |= pickle.load(_pipe(child.stdout))  # noqa: S301 - our own process
+        seconds = time.perf_counter() - began
     return Outcome(
         landed=tuple(sorted(number for number, message in told.items() if not message)),
         refused={number: message for number, message in told.items() if message},
@@ -133,7 +139,10 @@ def run(load: Load) -> Outcome:
     )
 
 
-def _process(load: Load, numbers: Sequence[int], gate: Any, ended: Any) -> None:
+def child() -> None:
+    """One of the processes: says when it is ready, and waits until all are."""
+    load, numbers = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own process
+    answers, sys.stdout = sys.stdout.buffer, sys.stderr
     if load.way == "unlocked":
         publish.committing = lambda *_: contextlib.nullcontext()  # type: ignore[assignment]
     warehouse = IcebergWarehouse(load.settings)
@@ -148,10 +157,19 @@ def _process(load: Load, numbers: Sequence[int], gate: Any, ended: Any) -> None:
             return f"{type(error).__name__}: {error}"
         return ""
 
+    answers.write(_MARK)
+    answers.flush()
+    sys.stdin.buffer.read(1)
     with ThreadPoolExecutor(len(numbers)) as pool:
-        gate.wait(_START_SECONDS)
-        ended.put(dict(zip(numbers, pool.map(told, numbers), strict=True)))
+        ended = dict(zip(numbers, pool.map(told, numbers), strict=True))
+    pickle.dump(ended, answers)
+    answers.flush()
     warehouse.close()
+
+
+def _pipe(found: IO[bytes] | None) -> IO[bytes]:
+    assert found is not None
+    return found
 
 
 def _ours(load: Load, warehouse: IcebergWarehouse) -> Callable[[int], None]:
