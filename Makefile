@@ -6,7 +6,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Tests that start the product's processes, several times each.
 RUNNING := $(addprefix tests/integration/,cli end_to_end execution fleet notify)
-BENCHMARKS := retention takeover cron_oracle fast_motion due_at_once history execution saves burst dead_kernel reads
+BENCHMARKS := retention takeover cron_oracle fast_motion due_at_once history execution saves burst dead_kernel \
+  tables versions reads
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 help: ## this list

@@ -85,7 +85,10 @@ class Spill:
 
         self._folder.mkdir(mode=0o700, exist_ok=True)
         file = self._folder / f"part-{len(self._files):05d}.parquet"
-        self._writer = pq.ParquetWriter(file, schema, compression="zstd")
+        # Read once, from its start to its end: what makes files small or skippable costs more.
+        self._writer = pq.ParquetWriter(
+            file, schema, compression="lz4", use_dictionary=False, write_statistics=False
+        )
         self._schema = schema
         self._files.append(file)
 

@@ -9,7 +9,9 @@ import hashlib
 import os
 import random
 import sqlite3
+import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 _SQLITE = "sqlite:///"
 _BUSY_SECONDS = 30
 _LOCK_WAIT_SECONDS = 60.0
+#: One of each table that somebody in this process commits to.
+_gates: weakref.WeakValueDictionary[tuple[int, str, str], "_Gate"] = weakref.WeakValueDictionary()
+_making_gates = threading.Lock()
 
 
 def open_catalog(settings: Settings) -> "SqlCatalog":
@@ -74,7 +79,8 @@ def _on_sqlite(warehouse: WarehouseSettings) -> "SqlCatalog":
     from jupyter_orch.warehouse.storage import FileCatalog, file_properties
 
     _private_folder(warehouse.folder)
-    with _locked(_lock_file(warehouse, "catalog")):
+    deadline = time.monotonic() + _LOCK_WAIT_SECONDS
+    with _locked(_lock_file(warehouse, "catalog"), deadline):
         catalog = FileCatalog(
             warehouse.catalog,
             uri=_prepared_uri(warehouse),
@@ -93,22 +99,46 @@ def committing(settings: Settings, identifier: str) -> Iterator[None]:
 
     It only saves retries: what makes a commit safe are Iceberg's own requirements. So a holder
     that does not move for a minute is not waited for any longer; one that is stopped on this host
-    is let go on.
+    is let go on. Threads of one process queue among themselves first, so that a process asks for
+    the lock of a table once at a time.
 
     Args:
         settings: Where the warehouse is.
         identifier: `schema.table`.
     """
     warehouse = settings.warehouse
-    if warehouse.in_postgres:
-        from jupyter_orch.warehouse.postgres import locked
+    name = identifier.lower()
+    deadline = time.monotonic() + _LOCK_WAIT_SECONDS
+    with _first_of_process(warehouse, name, deadline):
+        if warehouse.in_postgres:
+            from jupyter_orch.warehouse.postgres import locked
 
-        with locked(warehouse, identifier.lower(), wait_seconds=_LOCK_WAIT_SECONDS):
+            with locked(warehouse, name, wait_seconds=deadline - time.monotonic()):
+                yield
+            return
+        _private_folder(warehouse.folder)
+        with _locked(_lock_file(warehouse, name), deadline):
             yield
-        return
-    _private_folder(warehouse.folder)
-    with _locked(_lock_file(warehouse, identifier.lower())):
+
+
+class _Gate:
+    """What threads of a process queue at."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+
+@contextmanager
+def _first_of_process(warehouse: WarehouseSettings, name: str, deadline: float) -> Iterator[None]:
+    key = (os.getpid(), f"{warehouse.catalog_uri}/{warehouse.catalog}", name)
+    with _making_gates:
+        gate = _gates.setdefault(key, _Gate())
+    entered = gate.lock.acquire(timeout=max(0.0, deadline - time.monotonic()))
+    try:
         yield
+    finally:
+        if entered:
+            gate.lock.release()
 
 
 def _prepared_uri(warehouse: WarehouseSettings) -> str:
@@ -152,10 +182,9 @@ def _lock_file(warehouse: WarehouseSettings, name: str) -> Path:
 
 
 @contextmanager
-def _locked(file: Path) -> Iterator[None]:
+def _locked(file: Path, deadline: float) -> Iterator[None]:
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        deadline = time.monotonic() + _LOCK_WAIT_SECONDS
         look = time.monotonic() + FROZEN_SECONDS
         while time.monotonic() < deadline:
             try:

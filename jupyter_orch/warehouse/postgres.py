@@ -5,6 +5,7 @@ The password is asked for with every connection and stands in no address; it may
 
 import hashlib
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -12,7 +13,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
 
 from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.settings import WarehouseSettings
@@ -26,6 +26,9 @@ _STATEMENT_SECONDS = 30
 _IDLE_SECONDS = 4
 #: A host that vanished without a word loses its locks after so long, by the server's own watch.
 _KEEPALIVE = "tcp_keepalives_idle=5 tcp_keepalives_interval=2 tcp_keepalives_count=3"
+_PATIENCE = sa.text("SELECT set_config('lock_timeout', :wait, false)")
+_LOCK = sa.text("SELECT pg_advisory_lock(:key)")
+_UNLOCK = sa.text("SELECT pg_advisory_unlock(:key)")
 
 
 class PostgresCatalog(FileCatalog):
@@ -37,7 +40,7 @@ class PostgresCatalog(FileCatalog):
         super().__init__(chosen.catalog, uri=uri, pool_pre_ping="true", **properties)
 
     def _init_catalog(self) -> None:
-        _connected_by(self.engine, self._chosen)
+        _connected_by(self.engine, self._chosen.catalog_password)
         super()._init_catalog()
 
 
@@ -63,51 +66,72 @@ def locked(warehouse: WarehouseSettings, name: str, *, wait_seconds: float) -> I
 
     It only saves retries: who does not get it in time, or cannot ask for it, goes on without it.
     """
-    key = hashlib.sha256(f"{warehouse.catalog}/{name}".encode()).digest()[:8]
+    key = int.from_bytes(
+        hashlib.sha256(f"{warehouse.catalog}/{name}".encode()).digest()[:8], signed=True
+    )
     try:
-        connection = _lock_engine(warehouse).connect()
+        connection = _lock_engine(
+            os.getpid(), warehouse.catalog_uri, warehouse.catalog_password
+        ).connect()
     except SQLAlchemyError:  # the commit is about to meet the same, and says it better
         yield
         return
     with connection:
         try:
-            connection.execute(sa.text(f"SET lock_timeout = {max(1, round(wait_seconds * 1000))}"))
-            connection.execute(sa.text("SET statement_timeout = 0"))
-            connection.execute(
-                sa.text("SELECT pg_advisory_lock(:key)"),
-                {"key": int.from_bytes(key, signed=True)},
-            )
+            connection.execute(_PATIENCE, {"wait": str(max(1, round(wait_seconds * 1000)))})
+            connection.execute(_LOCK, {"key": key})
         except SQLAlchemyError as error:
             _log.warning("warehouse.not_locked", extra={"table": name, "error": str(error.args)})
-        yield
+            connection.invalidate()
+            yield
+            return
+        try:
+            yield
+        finally:
+            _unlock(connection, key)
+
+
+def _unlock(connection: sa.Connection, key: int) -> None:
+    """A connection that cannot say that it is free must not be used again: it goes."""
+    try:
+        connection.execute(_UNLOCK, {"key": key})
+    except SQLAlchemyError:
+        connection.invalidate()
 
 
 @lru_cache(maxsize=8)
-def _lock_engine(warehouse: WarehouseSettings) -> sa.Engine:
+def _lock_engine(process: int, uri: str, password: str) -> sa.Engine:
+    """One idle connection for locks, as making one takes longer than a commit.
+
+    A process that was forked has one of its own.
+    """
+    del process
     engine = sa.create_engine(
-        warehouse.catalog_uri, poolclass=NullPool, isolation_level="AUTOCOMMIT"
+        uri, pool_size=1, max_overflow=-1, pool_pre_ping=True, isolation_level="AUTOCOMMIT"
     )
-    _connected_by(engine, warehouse)
+    _connected_by(engine, password, statement_seconds=0)
     return engine
 
 
-def _connected_by(engine: sa.Engine, warehouse: WarehouseSettings) -> None:
+def _connected_by(
+    engine: sa.Engine, password: str, *, statement_seconds: int = _STATEMENT_SECONDS
+) -> None:
     """Adds password and time limits to every connection of an engine."""
 
     def connecting(_dialect: Any, _record: Any, _arguments: Any, values: dict[str, Any]) -> None:
         values.setdefault("application_name", "jupyter_orch")
         values.setdefault("connect_timeout", _CONNECT_SECONDS)
         limits = (
-            f"statement_timeout={_STATEMENT_SECONDS}s",
+            f"statement_timeout={statement_seconds}s",
             f"idle_in_transaction_session_timeout={_IDLE_SECONDS}s",
             *_KEEPALIVE.split(),
         )
         values["options"] = " ".join(
             [values.get("options", ""), *(f"-c {limit}" for limit in limits)]
         ).strip()
-        if warehouse.catalog_password:
+        if password:
             values["password"] = value_of(
-                warehouse.catalog_password,
+                password,
                 "warehouse.catalog_password",
                 "password of the catalog's database",
             )

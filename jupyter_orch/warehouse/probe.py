@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 from pyiceberg.catalog import Catalog
-from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.exceptions import CommitFailedException, NoSuchNamespaceError
 from pyiceberg.table import Table
 from pyiceberg.table.refs import MAIN_BRANCH
 
@@ -23,6 +23,7 @@ from jupyter_orch.warehouse.trouble import told
 
 SCHEMA = "jupyter_orch_probe"
 _NOTE = "orch.probe"
+_TRIES = 10
 _ROWS = pa.table({"n": pa.array([1], pa.int64())})
 
 
@@ -85,7 +86,6 @@ class _Scratch:
 def _scratch(catalog: Catalog, warehouse: WarehouseSettings) -> Iterator[_Scratch]:
     scratch = _Scratch(catalog, warehouse.location)
     try:
-        catalog.create_namespace_if_not_exists(SCHEMA)
         yield scratch
     finally:
         with suppress(Exception):  # what was tried says more than what cannot be removed
@@ -105,7 +105,14 @@ def _tried(name: str, scratch: _Scratch, step: Callable[[_Scratch], None]) -> st
 
 
 def _make(scratch: _Scratch) -> None:
-    scratch.catalog.create_table(scratch.identifier, _ROWS.schema, location=scratch.place)
+    for tried in range(_TRIES):
+        scratch.catalog.create_namespace_if_not_exists(SCHEMA)
+        try:
+            scratch.catalog.create_table(scratch.identifier, _ROWS.schema, location=scratch.place)
+            break
+        except NoSuchNamespaceError:  # somebody else has ended trying, and took it away
+            if tried == _TRIES - 1:
+                raise
     if not scratch.catalog.table_exists(scratch.identifier):
         raise _Lacking("accepts tables and forgets them")
 

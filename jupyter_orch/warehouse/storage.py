@@ -5,15 +5,23 @@ itself in its properties, such as another endpoint, is not followed: anybody may
 """
 
 import os
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.catalog import Catalog
+from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.exceptions import NamespaceAlreadyExistsError
 from pyiceberg.io import FileIO
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
-from pyiceberg.typedef import EMPTY_DICT, Properties
+from pyiceberg.table import CommitTableResponse, Table
+from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.update import TableRequirement, TableUpdate
+from pyiceberg.typedef import EMPTY_DICT, Identifier, Properties
+from sqlalchemy.exc import IntegrityError
 
 from jupyter_orch.settings import WarehouseSettings
 from jupyter_orch.warehouse.credentials import value_of
@@ -23,6 +31,8 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 5.0
 _REQUEST_SECONDS = 30.0
+#: Tables whose newest metadata a catalog holds; those of 500 versions take about 2 MB each.
+_KNOWN_TABLES = 8
 
 
 class Files(PyArrowFileIO):
@@ -52,7 +62,70 @@ class Files(PyArrowFileIO):
 
 
 class FileCatalog(SqlCatalog):
-    """A catalog whose tables are all reached in the one way that the settings say."""
+    """A catalog whose tables are all reached in the one way that the settings say.
+
+    A file of metadata never changes, and every commit makes a new one. So the catalog's row says
+    whether what was read or written last is still true, and nothing is read twice.
+    """
+
+    def __init__(self, name: str, **properties: str) -> None:
+        self._known: OrderedDict[str, TableMetadata] = OrderedDict()
+        self._knowing = threading.Lock()
+        super().__init__(name, **properties)
+
+    def commit_table(
+        self,
+        table: Table,
+        requirements: tuple[TableRequirement, ...],
+        updates: tuple[TableUpdate, ...],
+    ) -> CommitTableResponse:
+        """Commits, and remembers what the table is from then on."""
+        answer = super().commit_table(table, requirements, updates)
+        self._remember(answer.metadata_location, answer.metadata)
+        return answer
+
+    def create_namespace(
+        self, namespace: str | Identifier, properties: Properties = EMPTY_DICT
+    ) -> None:
+        """Makes a schema.
+
+        Raises:
+            NamespaceAlreadyExistsError: It is there, or somebody else was quicker.
+        """
+        try:
+            super().create_namespace(namespace, properties)
+        except IntegrityError as error:
+            raise NamespaceAlreadyExistsError(f"{namespace} already exists") from error
+
+    def _convert_orm_to_iceberg(self, orm_table: IcebergTables) -> Table:
+        location = orm_table.metadata_location
+        with self._knowing:
+            known = self._known.get(location or "")
+        if known is None or location is None:
+            read = super()._convert_orm_to_iceberg(orm_table)
+            self._remember(read.metadata_location, read.metadata)
+            return read
+        schema = Catalog.identifier_to_tuple(orm_table.table_namespace)
+        return Table(
+            identifier=(*schema, orm_table.table_name),
+            metadata=known,
+            metadata_location=location,
+            io=self._load_file_io(location=location),
+            catalog=self,
+        )
+
+    def _remember(self, location: str, metadata: TableMetadata) -> None:
+        with self._knowing:
+            self._known[location] = metadata
+            self._known.move_to_end(location)
+            for older in [
+                each
+                for each, known in self._known.items()
+                if each != location and known.table_uuid == metadata.table_uuid
+            ]:
+                del self._known[older]
+            while len(self._known) > _KNOWN_TABLES:
+                self._known.popitem(last=False)
 
     def _load_file_io(
         self, properties: Properties = EMPTY_DICT, location: str | None = None

@@ -291,7 +291,9 @@ def test_an_unreadable_table_hides_no_other(lake: Lake) -> None:
     lake.write("analytics.other", days("2013-01-01", 1))
     other = lake.warehouse.load("analytics.other")
     other.io.delete(other.metadata_location)
-    found = {name: info.total_rows for name, info in listed(lake).items()}
+    reader = Lake(lake.settings)  # who has written it knows it by heart
+    found = {name: info.total_rows for name, info in listed(reader).items()}
+    reader.warehouse.close()
     assert found == {TABLE: 1, "analytics.other": None}
 
 

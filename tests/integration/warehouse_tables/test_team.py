@@ -9,12 +9,14 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from pyiceberg.catalog.sql import SqlCatalog
 from s3_fixture import SECRET_KEY
 from team_fixture import PASSWORD, Team
 
 from jupyter_orch.domain.errors import Refused, Unavailable
 from jupyter_orch.warehouse import publish
-from jupyter_orch.warehouse.catalog import committing
+from jupyter_orch.warehouse.catalog import committing, open_catalog
+from jupyter_orch.warehouse.iceberg import IcebergWarehouse
 
 from .conftest import Lake, days
 
@@ -109,6 +111,30 @@ def test_inv5_twenty_publishers_on_two_hosts_all_end_right(
     assert len({version for version in ended if version}) == len(landed)
     if locked:
         assert len(landed) == 20
+
+
+def test_many_workers_may_start_at_once(team: Team, tmp_path: Path) -> None:
+    """Each tries the catalog before its first output, in the schema that all use for that."""
+    settings = team.settings(tmp_path / "state")
+    warehouses = [IcebergWarehouse(settings) for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        for _ in pool.map(lambda one: one.check(), warehouses):
+            pass
+    assert list(warehouses[0].heads()) == []
+    for one in warehouses:
+        one.close()
+
+
+def test_a_schema_that_somebody_else_made_just_now_is_there(
+    team: Team, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both looked, and found none; the second one finds out while it makes it."""
+    catalog = open_catalog(team.settings(tmp_path / "state"))
+    monkeypatch.setattr(SqlCatalog, "namespace_exists", lambda *_: False)
+    for _ in range(2):
+        catalog.create_namespace_if_not_exists("made_twice")
+    assert catalog.list_namespaces() == [("made_twice",)]
+    catalog.close()
 
 
 def test_a_lock_is_shared_by_hosts_and_bounded(hosts: list[Lake], monkeypatch) -> None:
