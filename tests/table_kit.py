@@ -212,15 +212,19 @@ def judge(sets: Sets) -> None:
         assert published == Counter(list(tables)), "the run does not name its versions"
         for table in tables:
             wanted.setdefault(table, set()).add(run.id)
-    assert set(sets.warehouse.heads()) == set(wanted)
+    tables_there = set(sets.warehouse.heads())
+    assert tables_there == set(wanted), tables_there ^ set(wanted)
     for table, runs in wanted.items():
         history = sets.warehouse.history(table).versions
         versions = [version.run_id or "" for version in history]
-        assert Counter(versions) == Counter(runs), f"{table} has not one version of each run"
+        wrong = Counter(versions)
+        wrong.subtract(runs)
+        assert not any(wrong.values()), f"{table} has not one version of each run: {wrong}"
         found = sets.warehouse.load(table).scan().to_arrow().to_pylist()
         expected = _replayed(table, [(ended[run_id], numbers[run_id]) for run_id in versions])
         assert sorted(map(str, found)) == sorted(map(str, expected)), f"rows of {table}"
-    assert left_over(sets) == []
+    left = left_over(sets)
+    assert not left, left
 
 
 def _replayed(table: str, published: Sequence[tuple[Run, int]]) -> list[dict[str, Any]]:
