@@ -119,15 +119,17 @@ class Sets:
             self.nurseries[kind] = Nursery(kind, self.folder, self.environ)
         return self.nurseries[kind].fork(point)
 
-    def add(self, notebook: Any = None, **parameters: Any) -> Run:
-        """A queued run; without a notebook one that writes the next set."""
+    def add(self, notebook: Any = None, *, retries: int = 1000, **parameters: Any) -> Run:
+        """A queued run; without a notebook one that writes the next set.
+
+        However often its worker is lost, it is tried again, unless told.
+        """
         content = nbformat.writes(notebook or nbformat.v4.new_notebook()).encode()
         run = replace(
             run_of(parameters=parameters or {table_worker.NUMBER: len(self.runs)}),
             notebook=str(self.folder / "sets.ipynb"),
             notebook_sha256=self.artifacts.put_notebook(content),
-            # However often its worker is lost, it is tried again.
-            policies=Policies(retries=1000, retry_delay_seconds=0.0),
+            policies=Policies(retries=retries, retry_delay_seconds=0.0),
         )
         run = self.store.add_run(run)
         self.runs.append(run)

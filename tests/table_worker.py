@@ -6,8 +6,8 @@ The program loads all that they need; each line of its input forks a worker, and
 the worker's process id. They end with it.
 
 The line is empty or a point that befalls the worker: `stop before SqlCatalog.commit_table 2` stops
-it (SIGSTOP) before its second call, `kill after …` kills it. What they log goes to the standard
-error.
+it (SIGSTOP) before its second call, `kill after …` kills it; with `since SqlStore.begin_publishing`
+behind it, calls before that one do not count. What they log goes to the standard error.
 """
 
 import ctypes
@@ -107,20 +107,38 @@ class SetAttempt(NoopAttempt):
 
 def befall(point: str) -> None:
     """Makes one call of a function the process's last, or the last for a while."""
-    what, when, where, count = point.split()
+    what, when, where, count, *since = point.split()
     number = {"stop": signal.SIGSTOP, "kill": signal.SIGKILL}[what]
+    left = [int(count)]
+    counting = threading.Event()
+    if since:
+        _around(since[1], after=counting.set)
+    else:
+        counting.set()
+
+    def strike() -> None:
+        if counting.is_set():
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), number)
+
+    _around(where, **{when: strike})
+
+
+def _nothing() -> None:
+    pass
+
+
+def _around(
+    where: str, *, before: Callable[[], None] = _nothing, after: Callable[[], None] = _nothing
+) -> None:
     owner, name = _OWNERS[where.partition(".")[0]], where.partition(".")[2]
     real: Callable[..., Any] = getattr(owner, name)
-    left = [int(count)]
 
     def call(*values: Any, **more: Any) -> Any:
-        left[0] -= 1
-        mine = left[0] == 0  # others may call it while this call goes on
-        if mine and when == "before":
-            os.kill(os.getpid(), number)
+        before()
         answer = real(*values, **more)
-        if mine and when == "after":
-            os.kill(os.getpid(), number)
+        after()
         return answer
 
     static = isinstance(inspect.getattr_static(owner, name), staticmethod)

@@ -84,7 +84,7 @@ def test_inv7_what_a_killed_process_tried_on_is_shown_to_nobody_and_removed_late
     monkeypatch.setattr(probe_module.time, "time", lambda: now + 3600)
     probe(catalog, settings.warehouse)
     assert catalog.list_namespaces() == []
-    assert [path for path in settings.warehouse.folder.rglob("*.parquet")] == []
+    assert list(settings.warehouse.folder.rglob("*.parquet")) == []
     catalog.close()
 
 

@@ -16,14 +16,13 @@ from jupyter_orch.warehouse import catalog
 from .conftest import Lake, days
 
 TABLE = "analytics.flights"
-#: In the set that is written here each output is one commit to stage and one to publish.
-STAGING = ("before snapshots.build 2", "before SqlCatalog._write_metadata 3")
+STAGING = ("before snapshots.build 1", "after snapshots.build 2")
 BEFORE_INTENT = "before SqlStore.begin_publishing 1"
+_LATER = "since SqlStore.begin_publishing"
 PUBLISHING = (
     "after SqlStore.begin_publishing 1",
-    "before SqlCatalog._write_metadata 5",
-    "after SqlCatalog._write_metadata 5",
-    "after SqlCatalog.commit_table 4",
+    f"after SqlCatalog._write_metadata 2 {_LATER}",
+    f"after SqlCatalog.commit_table 1 {_LATER}",
 )
 
 _ZOMBIE = """
