@@ -13,7 +13,7 @@ from jupyter_orch.domain.states import RunState
 from .conftest import notebook
 
 #: How many workers are killed at random moments, in each world; `make table-chaos` sets more.
-KILLS = int(os.environ.get("TABLE_NOTEBOOK_KILLS", "2"))
+KILLS = int(os.environ.get("TABLE_NOTEBOOK_KILLS", "1"))
 SEED = int(os.environ.get("TABLE_SEED") or random.randrange(10**6))  # noqa: S311
 TABLES = ("pair.first", "pair.second")
 LONGEST = 6.0  # seconds from a worker's start to a moment at which it may be killed

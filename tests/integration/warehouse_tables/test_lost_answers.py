@@ -30,7 +30,7 @@ from .conftest import Lake
 pytestmark = [pytest.mark.trino, pytest.mark.slow]
 
 #: Outputs of each mode that are written through the proxies; `make table-chaos` sets more.
-ROUNDS = int(os.environ.get("TABLE_FAULT_ROUNDS", "2"))
+ROUNDS = int(os.environ.get("TABLE_FAULT_ROUNDS", "1"))
 #: Repeats the same faults, as far as the servers' answers come in the same pieces.
 SEED = int(os.environ.get("TABLE_SEED") or random.randrange(10**6))  # noqa: S311
 SHARE = 0.04  # of the answers, of each server: some hundred come for one output
