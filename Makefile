@@ -78,6 +78,14 @@ kills: ## kill kernels and processes of the service at random, 200 times; KILLS 
 	@KILLS=$(or $(KILLS),200) KILLS_SEED=$(SEED) $(BIN)/python -m pytest \
 	  tests/integration/execution/test_execution_random_kills.py
 
+table-chaos: ## kill writers of tables 200 times, freeze them, lose answers; KILLS, ROUNDS and SEED change that
+	@$(PYTHON) scripts/install.py test
+	@$(BIN)/python scripts/provide.py
+	@TABLE_KILLS=$(or $(KILLS),200) TABLE_NOTEBOOK_KILLS=$(or $(NOTEBOOK_KILLS),20) \
+	  TABLE_FAULT_ROUNDS=$(or $(ROUNDS),25) TABLE_SEED=$(SEED) $(BIN)/python -m pytest \
+	  tests/integration/warehouse_tables/test_{table_kills,table_freezes,lost_answers}.py \
+	  tests/integration/execution/test_execution_{table_kills,trino_queries}.py
+
 bench-peers: ## Airflow and jupyter-scheduler beside us; installs both into ~/.cache, takes twenty minutes
 	@$(PYTHON) scripts/install.py test
 	@$(BIN)/python scripts/provide.py
@@ -87,4 +95,4 @@ clean: ## remove what was built; data of the demo too
 	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis test-artifacts build dist \
 	  labextension/lib labextension/node_modules jupyter_orch/_labextension
 
-.PHONY: help demo test test-running test-parts lint ui trino trino-stop screenshots chaos bench bench-peers soak kills clean
+.PHONY: help demo test test-running test-parts lint ui trino trino-stop screenshots chaos bench bench-peers soak kills table-chaos clean

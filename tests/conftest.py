@@ -28,7 +28,7 @@ STATE = "JUPYTER_ORCH__STATE__DIR"
 
 pytest_plugins = [
     name
-    for name in ("postgres_fixture", "trino_fixture", "team_fixture")
+    for name in ("postgres_fixture", "trino_fixture", "team_fixture", "sets_fixture")
     if (HERE / f"{name}.py").exists()
 ]
 

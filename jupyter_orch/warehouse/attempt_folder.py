@@ -7,6 +7,7 @@ every branch of the attempt and a second output to the same table gets its numbe
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from jupyter_orch.domain.errors import Refused
@@ -16,6 +17,8 @@ from jupyter_orch.warehouse.names import Identifier, check_run, is_identifier, i
 
 _MARKERS = ".outputs"
 _SCRATCH = ".scratch"
+#: Among the markers, and no name of a table: the attempt is being discarded.
+CLOSED = "closed"
 #: Schema, table and number.
 _PARTS = 3
 
@@ -42,6 +45,8 @@ def mark(place: Path, identifier: Identifier) -> int:
     markers = place / _MARKERS
     try:
         markers.mkdir(exist_ok=True)
+        if (markers / CLOSED).exists():
+            raise discarded()
         for sequence in range(1, 1_000_000):
             try:
                 (markers / marker(identifier, sequence)).touch(exist_ok=False)
@@ -50,7 +55,27 @@ def mark(place: Path, identifier: Identifier) -> int:
             return sequence
     except FileNotFoundError:
         pass
-    raise Refused("This attempt may not stage any more: it was discarded.")
+    raise discarded()
+
+
+def close(place: Path) -> None:
+    """Says that the attempt is being discarded; comes before its branches are looked for.
+
+    Who makes a branch looks for this afterwards: so one of both removes it.
+    """
+    with suppress(FileNotFoundError):
+        (place / _MARKERS / CLOSED).touch()
+
+
+def is_open(place: Path, identifier: Identifier, sequence: int) -> bool:
+    """Whether the output may still be published: its marker is there, and nobody discards it."""
+    markers = place / _MARKERS
+    return (markers / marker(identifier, sequence)).exists() and not (markers / CLOSED).exists()
+
+
+def discarded() -> Refused:
+    """What an attempt is told that goes on after others discarded it."""
+    return Refused("This attempt may not stage any more: it was discarded.")
 
 
 def marked(place: Path) -> tuple[tuple[Identifier, int], ...]:

@@ -48,6 +48,21 @@ class Handover:
             with self._files.open_output_stream(marker):
                 pass
 
+    def close(self, run_id: RunId, attempt: int) -> None:
+        """Says that the attempt is being discarded, when it has anything here."""
+        if self.needed and self._listed(run_id, attempt):
+            name = f"{self._place(run_id, attempt)}/{attempt_folder.CLOSED}"
+            with self._files.open_output_stream(name):
+                pass
+
+    def is_open(self, run_id: RunId, attempt: int, identifier: Identifier, sequence: int) -> bool:
+        """Whether nobody, on whichever host, has discarded the output."""
+        if not self.needed:
+            return True
+        names = {info.base_name for info in self._listed(run_id, attempt)}
+        marker = attempt_folder.marker(identifier, sequence)
+        return marker in names and attempt_folder.CLOSED not in names
+
     def keep(self, run_id: RunId, attempt: int, staged: StagedOutput) -> None:
         """Copies the files that publishing needs: of a new table, and of an upsert."""
         if self.needed and _reads_files(staged):

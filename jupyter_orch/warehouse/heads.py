@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jupyter_orch.domain.errors import Unavailable
 from jupyter_orch.warehouse import publish
-from jupyter_orch.warehouse.names import Identifier
+from jupyter_orch.warehouse.names import PROBE_SCHEMA, Identifier
 
 
 def heads(catalog: Catalog, only: Iterable[Identifier] = ()) -> dict[str, str]:
@@ -24,13 +24,15 @@ def heads(catalog: Catalog, only: Iterable[Identifier] = ()) -> dict[str, str]:
     """
     wanted = list(only)
     if not isinstance(catalog, SqlCatalog):
-        found = wanted or publish.list_tables(catalog)
+        found = wanted or [each for each in publish.list_tables(catalog) if each[0] != PROBE_SCHEMA]
         loaded = ((each, publish.load(catalog, each)) for each in found)
         return {".".join(each): table.metadata_location for each, table in loaded if table}
     statement = sa.select(
         IcebergTables.table_namespace, IcebergTables.table_name, IcebergTables.metadata_location
     ).where(
-        IcebergTables.catalog_name == catalog.name, IcebergTables.metadata_location.is_not(None)
+        IcebergTables.catalog_name == catalog.name,
+        IcebergTables.table_namespace != PROBE_SCHEMA,
+        IcebergTables.metadata_location.is_not(None),
     )
     if wanted:
         names = sa.tuple_(IcebergTables.table_namespace, IcebergTables.table_name)

@@ -10,7 +10,9 @@ Identifier = tuple[str, str]
 
 _PART = re.compile(r"[a-z_][a-z0-9_]{0,127}")
 _RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-_RESERVED_SCHEMAS = frozenset({"information_schema", "system"})
+#: Where it is tried what a catalog keeps; nobody else's tables are there, and none are shown.
+PROBE_SCHEMA = "jupyter_orch_probe"
+_RESERVED_SCHEMAS = frozenset({"information_schema", "system", PROBE_SCHEMA})
 _MAX_PARTS = 3
 PIN = "pin-"
 RUN = "run-"

@@ -132,6 +132,7 @@ class Outputs:
         elif table is not None:
             staged = self._fence(table, replace(staged, evolve=request.evolve), provenance)
         self._handover.keep(*who, staged)
+        self._check_open(place, *who, identifier, sequence)
         return staged
 
     def publish(self, staged: StagedOutput, provenance: Provenance) -> TableVersion:
@@ -150,12 +151,31 @@ class Outputs:
     def discard(self, run_id: RunId, attempt: int) -> None:
         """Drops the branches and scratch tables of an attempt; safe to repeat."""
         place = attempt_folder.locate(self._settings, run_id, attempt)
+        attempt_folder.close(place)
+        self._handover.close(run_id, attempt)
         marked = {*attempt_folder.marked(place), *self._handover.marked(run_id, attempt)}
         for identifier, sequence in sorted(marked):
             branch = names.branch(run_id, attempt, sequence)
             publish.settled(self._settings, identifier, partial(self._drop, identifier, branch))
         scratch.drop(self._catalog, run_id, attempt)
         self._handover.drop(run_id, attempt)
+
+    def _check_open(
+        self, place: Path, run_id: RunId, attempt: int, identifier: Identifier, sequence: int
+    ) -> None:
+        """Takes back what was staged after the attempt was discarded: nobody else knows of it.
+
+        Raises:
+            Refused: That is so.
+        """
+        if attempt_folder.is_open(place, identifier, sequence) and self._handover.is_open(
+            run_id, attempt, identifier, sequence
+        ):
+            return
+        branch = names.branch(run_id, attempt, sequence)
+        publish.settled(self._settings, identifier, partial(self._drop, identifier, branch))
+        self._handover.drop(run_id, attempt)
+        raise attempt_folder.discarded()
 
     def _stage_on_branch(
         self, table: Table, staged: StagedOutput, provenance: Provenance

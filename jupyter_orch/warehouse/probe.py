@@ -4,6 +4,8 @@ Some catalogs take a commit with a tag or a branch and keep only the rest. Nobod
 a version is asked for by its run, so that it is looked at before anything is published.
 """
 
+import re
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,10 +20,12 @@ from pyiceberg.table.refs import MAIN_BRANCH
 from jupyter_orch.domain.errors import OrchError, Refused
 from jupyter_orch.settings import WarehouseSettings
 from jupyter_orch.warehouse import publish
-from jupyter_orch.warehouse.names import Identifier
+from jupyter_orch.warehouse.names import PROBE_SCHEMA, Identifier
 from jupyter_orch.warehouse.trouble import told
 
-SCHEMA = "jupyter_orch_probe"
+#: Whoever has not ended so long after its beginning was killed; clocks of hosts differ by less.
+_ABANDONED_SECONDS = 600
+_NAME = re.compile("probe_([0-9]{1,12})_[0-9a-f]{32}(_renamed)?")
 _NOTE = "orch.probe"
 _TRIES = 10
 _ROWS = pa.table({"n": pa.array([1], pa.int64())})
@@ -74,8 +78,9 @@ class _Scratch:
 
     def __init__(self, catalog: Catalog, location: str) -> None:
         self.catalog = catalog
-        self.identifier: Identifier = (SCHEMA, f"probe_{uuid.uuid4().hex}")
-        self.place = f"{location}/{SCHEMA}/{self.identifier[1]}"
+        name = f"probe_{int(time.time())}_{uuid.uuid4().hex}"
+        self.identifier: Identifier = (PROBE_SCHEMA, name)
+        self.place = f"{location}/{PROBE_SCHEMA}/{name}"
 
     def load(self) -> Table:
         """The table as the catalog tells it now."""
@@ -86,12 +91,22 @@ class _Scratch:
 def _scratch(catalog: Catalog, warehouse: WarehouseSettings) -> Iterator[_Scratch]:
     scratch = _Scratch(catalog, warehouse.location)
     try:
+        _remove_abandoned(catalog)
         yield scratch
     finally:
         with suppress(Exception):  # what was tried says more than what cannot be removed
             if catalog.table_exists(scratch.identifier):
                 catalog.purge_table(scratch.identifier)
-            catalog.drop_namespace(SCHEMA)  # refused while somebody else tries
+            catalog.drop_namespace(PROBE_SCHEMA)  # refused while somebody else tries
+
+
+def _remove_abandoned(catalog: Catalog) -> None:
+    """Removes the tables of processes that were killed while they tried."""
+    with suppress(Exception):  # others may do the same; what is wrong the steps say better
+        for _, name in catalog.list_tables(PROBE_SCHEMA):
+            began = _NAME.fullmatch(name)
+            if began and time.time() - int(began[1]) > _ABANDONED_SECONDS:
+                catalog.purge_table((PROBE_SCHEMA, name))
 
 
 def _tried(name: str, scratch: _Scratch, step: Callable[[_Scratch], None]) -> str | None:
@@ -106,7 +121,7 @@ def _tried(name: str, scratch: _Scratch, step: Callable[[_Scratch], None]) -> st
 
 def _make(scratch: _Scratch) -> None:
     for tried in range(_TRIES):
-        scratch.catalog.create_namespace_if_not_exists(SCHEMA)
+        scratch.catalog.create_namespace_if_not_exists(PROBE_SCHEMA)
         try:
             scratch.catalog.create_table(scratch.identifier, _ROWS.schema, location=scratch.place)
             break
@@ -153,7 +168,7 @@ def _guard(scratch: _Scratch) -> None:
 
 
 def _rename(scratch: _Scratch) -> None:
-    new: Identifier = (SCHEMA, f"{scratch.identifier[1]}_renamed")
+    new: Identifier = (PROBE_SCHEMA, f"{scratch.identifier[1]}_renamed")
     scratch.catalog.rename_table(scratch.identifier, new)
     old, scratch.identifier = scratch.identifier, new
     if scratch.catalog.table_exists(old) or scratch.load().refs().get(MAIN_BRANCH) is None:

@@ -11,6 +11,8 @@ from jupyter_orch.domain.errors import Refused
 from jupyter_orch.settings import Settings, load
 from jupyter_orch.warehouse import probe as probe_module
 from jupyter_orch.warehouse.catalog import open_catalog
+from jupyter_orch.warehouse.heads import heads
+from jupyter_orch.warehouse.names import PROBE_SCHEMA
 from jupyter_orch.warehouse.probe import probe, require
 from jupyter_orch.warehouse.storage import FileCatalog, file_properties
 
@@ -60,8 +62,29 @@ def test_our_own_catalog_keeps_everything_and_nothing_is_left(settings: Settings
     assert [each for each in found if each.problem] == []
     assert len(found) == len(probe_module._STEPS)
     assert catalog.list_namespaces() == []
-    place = settings.warehouse.folder / probe_module.SCHEMA
+    place = settings.warehouse.folder / PROBE_SCHEMA
     assert [path for path in place.rglob("*") if path.is_file()] == []
+    catalog.close()
+
+
+def test_inv7_what_a_killed_process_tried_on_is_shown_to_nobody_and_removed_later(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one leaves it as long as its process may live, and removes it afterwards."""
+    catalog = open_catalog(settings)
+    with monkeypatch.context() as patch:
+        patch.setattr(catalog, "purge_table", lambda _: None)
+        patch.setattr(catalog, "drop_namespace", lambda _: None)
+        probe(catalog, settings.warehouse)
+    (left,) = catalog.list_tables(PROBE_SCHEMA)
+    assert heads(catalog) == {}
+    probe(catalog, settings.warehouse)
+    assert catalog.list_tables(PROBE_SCHEMA) == [left]
+    now = probe_module.time.time()
+    monkeypatch.setattr(probe_module.time, "time", lambda: now + 3600)
+    probe(catalog, settings.warehouse)
+    assert catalog.list_namespaces() == []
+    assert list(settings.warehouse.folder.rglob("*.parquet")) == []
     catalog.close()
 
 
