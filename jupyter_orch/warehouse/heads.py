@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jupyter_orch.domain.errors import Unavailable
 from jupyter_orch.warehouse import publish
-from jupyter_orch.warehouse.names import PROBE_SCHEMA, Identifier
+from jupyter_orch.warehouse.names import HIDDEN_SCHEMAS, Identifier
 
 
 def heads(catalog: Catalog, only: Iterable[Identifier] = ()) -> dict[str, str]:
@@ -24,14 +24,15 @@ def heads(catalog: Catalog, only: Iterable[Identifier] = ()) -> dict[str, str]:
     """
     wanted = list(only)
     if not isinstance(catalog, SqlCatalog):
-        found = wanted or [each for each in publish.list_tables(catalog) if each[0] != PROBE_SCHEMA]
+        listed = publish.list_tables(catalog)
+        found = wanted or [each for each in listed if each[0] not in HIDDEN_SCHEMAS]
         loaded = ((each, publish.load(catalog, each)) for each in found)
         return {".".join(each): table.metadata_location for each, table in loaded if table}
     statement = sa.select(
         IcebergTables.table_namespace, IcebergTables.table_name, IcebergTables.metadata_location
     ).where(
         IcebergTables.catalog_name == catalog.name,
-        IcebergTables.table_namespace != PROBE_SCHEMA,
+        IcebergTables.table_namespace.not_in(HIDDEN_SCHEMAS),
         IcebergTables.metadata_location.is_not(None),
     )
     if wanted:

@@ -84,9 +84,7 @@ class Lake:
     def heads(self, tables: Sequence[str] = ()) -> Mapping[str, str]:
         """By name where the current state of each table is written down."""
         only = [names.identify(table, self._settings.warehouse) for table in tables]
-        found = heads.heads(self.catalog, only)
-        hidden = f"{scratch.SCHEMA}."
-        return {name: place for name, place in found.items() if not name.startswith(hidden)}
+        return heads.heads(self.catalog, only)
 
     def scratch_since(self, instant: float) -> tuple[tuple[RunId, int], ...]:
         """Attempts that left a scratch table behind and have not touched it since.

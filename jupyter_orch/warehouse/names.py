@@ -10,8 +10,12 @@ Identifier = tuple[str, str]
 
 _PART = re.compile(r"[a-z_][a-z0-9_]{0,127}")
 _RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-#: Where it is tried what a catalog keeps; nobody else's tables are there, and none are shown.
+#: Where it is tried what a catalog keeps.
 PROBE_SCHEMA = "jupyter_orch_probe"
+#: Where large answers of a Trino are, for the time that it takes to read them.
+SCRATCH_SCHEMA = "orch_scratch"
+#: Nobody else's tables are in these, and none of theirs are listed.
+HIDDEN_SCHEMAS = frozenset({PROBE_SCHEMA, SCRATCH_SCHEMA})
 _RESERVED_SCHEMAS = frozenset({"information_schema", "system", PROBE_SCHEMA})
 _MAX_PARTS = 3
 PIN = "pin-"

@@ -44,7 +44,7 @@ from jupyter_orch.warehouse import (
     versions,
 )
 from jupyter_orch.warehouse.handover import Handover
-from jupyter_orch.warehouse.names import Identifier
+from jupyter_orch.warehouse.names import SCRATCH_SCHEMA, Identifier
 from jupyter_orch.warehouse.slices import Slice
 
 #: Partitions' values stay out of paths, where they could be too long or be read back wrongly. Old
@@ -75,9 +75,9 @@ class Outputs:
         identifier = names.identify(request.table, self._settings.warehouse)
         name = ".".join(identifier)
         _check_shape(request)
-        if identifier[0] == scratch.SCHEMA:
+        if identifier[0] == SCRATCH_SCHEMA:
             raise BadInput(
-                f"Tables in {scratch.SCHEMA} are dropped when they were read.",
+                f"Tables in {SCRATCH_SCHEMA} are dropped when they were read.",
                 field="table",
                 hint="Choose another schema.",
             )

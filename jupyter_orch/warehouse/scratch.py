@@ -12,10 +12,8 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
 from jupyter_orch.domain.ids import RunId, new_id
-from jupyter_orch.warehouse.names import Identifier, check_run
+from jupyter_orch.warehouse.names import SCRATCH_SCHEMA, Identifier, check_run
 
-#: Where all of them are.
-SCHEMA = "orch_scratch"
 _NAME = re.compile(r"run_([a-z0-9][a-z0-9_]{0,63})__([1-9][0-9]{0,8})__[a-z0-9]+")
 
 
@@ -37,10 +35,10 @@ def drop(catalog: Catalog, run_id: RunId, attempt: int) -> None:
 def tables(catalog: Catalog) -> list[Identifier]:
     """All scratch tables of a catalog."""
     try:
-        found = catalog.list_tables(SCHEMA)
+        found = catalog.list_tables(SCRATCH_SCHEMA)
     except NoSuchNamespaceError:
         return []
-    return [(SCHEMA, each[-1]) for each in found if _NAME.fullmatch(each[-1])]
+    return [(SCRATCH_SCHEMA, each[-1]) for each in found if _NAME.fullmatch(each[-1])]
 
 
 def maker(table: str) -> tuple[RunId, int] | None:

@@ -18,6 +18,7 @@ from jupyter_orch.domain.ids import RunId, new_id
 from jupyter_orch.domain.outputs import Selection
 from jupyter_orch.settings import Settings
 from jupyter_orch.warehouse import attempt_folder, results, scratch
+from jupyter_orch.warehouse.names import SCRATCH_SCHEMA
 from jupyter_orch.warehouse.scan import quote
 from jupyter_orch.warehouse.translate.errors import SqlError
 from jupyter_orch.warehouse.translate.parse import parse
@@ -200,7 +201,7 @@ class ScratchWay:
     def _read(self, name: str) -> Iterator[pa.Table]:
         from jupyter_orch.kernel import by_worker
 
-        wanted = Selection(table=f"{scratch.SCHEMA}.{name}")
+        wanted = Selection(table=f"{SCRATCH_SCHEMA}.{name}")
         worker = by_worker.channel(self._settings)
         if worker is not None:
             yield self._sorted(by_worker.read(worker, wanted))
@@ -251,7 +252,7 @@ class ScratchWay:
             connection.max_attempts = usual
 
     def _name(self, table: str | None = None) -> str:
-        parts = (self._settings.warehouse.catalog, scratch.SCHEMA, table)
+        parts = (self._settings.warehouse.catalog, SCRATCH_SCHEMA, table)
         return ".".join(quote(part) for part in parts if part)
 
 

@@ -12,6 +12,7 @@ from trino_fixture import TrinoServer
 import jupyter_orch as orch
 from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.warehouse import fetch, scratch, scratch_way
+from jupyter_orch.warehouse.names import SCRATCH_SCHEMA
 
 from .conftest import Lake, days, listed
 
@@ -77,7 +78,7 @@ def test_inv12_both_ways_give_the_same_frame(
     assert (some.num_rows, some.schema) == (20, pa.schema([("n", pa.int64())]))
     assert ways == ["files"] * 4
     assert left(shared) == []
-    assert not [name for name in listed(shared) if name.startswith(scratch.SCHEMA)]
+    assert not [name for name in listed(shared) if name.startswith(SCRATCH_SCHEMA)]
 
 
 @pytest.mark.parametrize(
@@ -157,7 +158,7 @@ def test_inv7_what_a_killed_kernel_leaves_is_swept(
         tables.remove(name)
         assert [each for _, each in scratch.tables(shared.warehouse._lake.catalog)] == tables
     if not shared.settings.warehouse.in_s3:
-        data = shared.settings.warehouse.folder / scratch.SCHEMA
+        data = shared.settings.warehouse.folder / SCRATCH_SCHEMA
         assert [path for path in data.rglob("*") if path.suffix in (".parquet", ".avro")] == []
 
 
@@ -174,7 +175,7 @@ def test_out_sql_takes_the_same_way(shared: Lake, at_once: None) -> None:
 def test_no_output_goes_where_scratch_tables_are(shared: Lake) -> None:
     """It would be dropped sooner or later."""
     with pytest.raises(BadInput, match="dropped"):
-        shared.stage(f"{scratch.SCHEMA}.mine", days("2013-01-01", 1))
+        shared.stage(f"{SCRATCH_SCHEMA}.mine", days("2013-01-01", 1))
 
 
 def test_a_query_that_runs_too_long_ends_with_one_message(
