@@ -26,7 +26,6 @@ from jupyter_orch.domain.errors import Refused, Unavailable
 from jupyter_orch.domain.ids import RunId, new_id
 from jupyter_orch.domain.outputs import OutputRequest, Provenance
 from jupyter_orch.settings import Settings
-from jupyter_orch.warehouse import publish
 from jupyter_orch.warehouse.catalog import open_catalog
 from jupyter_orch.warehouse.iceberg import IcebergWarehouse
 
@@ -45,8 +44,7 @@ class Load:
     #: Each writes one row.
     numbers: Sequence[int]
     processes: int
-    #: `outputs`; `unlocked`: the same without the lock that writers queue for; `plain`: appends by
-    #: pyiceberg with its own retries, repeated until one lands.
+    #: `outputs`; `plain`: appends by pyiceberg with its own retries, repeated until one lands.
     way: str = "outputs"
     #: Everybody appends; else some replace a slice and some upsert.
     only_append: bool = False
@@ -143,8 +141,6 @@ def child() -> None:
     """One of the processes: says when it is ready, and waits until all are."""
     load, numbers = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own process
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
-    if load.way == "unlocked":
-        publish.committing = lambda *_: contextlib.nullcontext()  # type: ignore[assignment]
     warehouse = IcebergWarehouse(load.settings)
     one = _plain(load) if load.way == "plain" else _ours(load, warehouse)
     warehouse.load(load.table).scan().count()  # whatever is loaded only once

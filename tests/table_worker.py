@@ -33,7 +33,7 @@ from jupyter_orch.kernel.channel import Channel
 from jupyter_orch.runner.worker import Worker
 from jupyter_orch.settings import Settings, load
 from jupyter_orch.store.sql import SqlStore
-from jupyter_orch.warehouse import catalog, lake, snapshots, storage
+from jupyter_orch.warehouse import lake, locks, snapshots, storage
 from jupyter_orch.warehouse.iceberg import IcebergWarehouse
 
 #: The run's parameter that says which of the sets it writes.
@@ -179,7 +179,7 @@ def main() -> None:
     assert lake
     assert storage
     if LOCK_WAIT in os.environ:
-        catalog._LOCK_WAIT_SECONDS = float(os.environ[LOCK_WAIT])
+        locks.STILL_SECONDS = float(os.environ[LOCK_WAIT])
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:

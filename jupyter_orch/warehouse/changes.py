@@ -9,8 +9,8 @@ from uuid import uuid4
 
 from sqlglot import exp
 
-from jupyter_orch.warehouse.catalog import committing
 from jupyter_orch.warehouse.engine import Answer
+from jupyter_orch.warehouse.locks import committing
 from jupyter_orch.warehouse.scan import duck_type, quote
 from jupyter_orch.warehouse.signatures import Signature
 from jupyter_orch.warehouse.tables import Tables

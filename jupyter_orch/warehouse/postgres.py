@@ -6,13 +6,14 @@ The password is asked for with every connection and stands in no address; it may
 import hashlib
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import lru_cache
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache, partial
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from jupyter_orch.domain.errors import BadInput
 from jupyter_orch.settings import WarehouseSettings
@@ -29,6 +30,19 @@ _KEEPALIVE = "tcp_keepalives_idle=5 tcp_keepalives_interval=2 tcp_keepalives_cou
 _PATIENCE = sa.text("SELECT set_config('lock_timeout', :wait, false)")
 _LOCK = sa.text("SELECT pg_advisory_lock(:key)")
 _UNLOCK = sa.text("SELECT pg_advisory_unlock(:key)")
+_STEP = sa.text("SELECT 1")
+#: Seconds since the holder's last statement.
+_HOLDER = sa.text(
+    "SELECT CAST(EXTRACT(epoch FROM clock_timestamp() - holder.state_change) AS float) AS still"
+    " FROM pg_locks AS held JOIN pg_stat_activity AS holder USING (pid)"
+    " WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1"
+    " AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND (CAST(held.classid AS bigint) << 32) + CAST(held.objid AS bigint) = :key"
+)
+#: What a wait for a lock ends with.
+_IN_THE_WAY = "55P03"
+#: Between looks at the holder.
+_LOOK_SECONDS = 10.0
 
 
 class PostgresCatalog(FileCatalog):
@@ -61,34 +75,74 @@ def check_driver() -> None:
 
 
 @contextmanager
-def locked(warehouse: WarehouseSettings, name: str, *, wait_seconds: float) -> Iterator[None]:
+def locked(
+    warehouse: WarehouseSettings, name: str, *, still_seconds: float, waiting: Callable[[], None]
+) -> Iterator[Callable[[], None]]:
     """Holds a lock that writers on all hosts queue for; it ends with its connection.
 
-    It only saves retries: who does not get it in time, or cannot ask for it, goes on without it.
+    Who cannot ask for it goes on without it, and so does who waits for a holder that stands still.
+
+    Args:
+        warehouse: Whose database keeps it.
+        name: The lock's.
+        still_seconds: After which a holder that has not moved counts as gone.
+        waiting: Is called from time to time until it is there.
     """
-    key = int.from_bytes(
-        hashlib.sha256(f"{warehouse.catalog}/{name}".encode()).digest()[:8], signed=True
-    )
+    digest = hashlib.sha256(f"{warehouse.catalog}/{name}".encode()).digest()[:8]
+    key = int.from_bytes(digest, signed=True)
     try:
         connection = _lock_engine(
             os.getpid(), warehouse.catalog_uri, warehouse.catalog_password
         ).connect()
     except SQLAlchemyError:  # the commit is about to meet the same, and says it better
-        yield
+        yield lambda: None
         return
     with connection:
         try:
-            connection.execute(_PATIENCE, {"wait": str(max(1, round(wait_seconds * 1000)))})
-            connection.execute(_LOCK, {"key": key})
+            _lock(connection, key, still_seconds, waiting)
         except SQLAlchemyError as error:
             _log.warning("warehouse.not_locked", extra={"table": name, "error": str(error.args)})
             connection.invalidate()
-            yield
+            yield lambda: None
             return
         try:
-            yield
+            yield partial(_move, connection)
         finally:
             _unlock(connection, key)
+
+
+def _lock(
+    connection: sa.Connection, key: int, still_seconds: float, waiting: Callable[[], None]
+) -> None:
+    """Waits for it.
+
+    Raises:
+        SQLAlchemyError: Its holder stands still, or the server does not answer.
+    """
+    began = time.monotonic()
+    patience = max(1, round(1000 * min(_LOOK_SECONDS, still_seconds)))
+    connection.execute(_PATIENCE, {"wait": str(patience)})
+    while True:
+        try:
+            connection.execute(_LOCK, {"key": key})
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != _IN_THE_WAY:
+                raise
+            waited = time.monotonic() - began
+            found = connection.execute(_HOLDER, {"key": key}).first()
+            # Who may not see when the holder moved last goes by its own wait.
+            still = 0.0 if found is None else waited if found.still is None else found.still
+            if min(still, waited) > still_seconds:
+                raise
+            waiting()
+        else:
+            return
+
+
+def _move(connection: sa.Connection) -> None:
+    """Shows who waits that the holder goes on."""
+    with suppress(SQLAlchemyError):  # the lock is gone with its connection; the commit will tell
+        connection.execute(_STEP)
 
 
 def _unlock(connection: sa.Connection, key: int) -> None:

@@ -37,7 +37,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from jupyter_orch.domain.errors import OrchError, Refused, Unavailable
 from jupyter_orch.settings import Settings
 from jupyter_orch.warehouse import trouble
-from jupyter_orch.warehouse.catalog import committing
+from jupyter_orch.warehouse.locks import committing
 from jupyter_orch.warehouse.names import Identifier
 
 #: A commit that lost its race is built anew this many times before the run gives up.
@@ -72,8 +72,9 @@ def settled(settings: Settings, identifier: Identifier, attempt: Callable[[], T]
         Unavailable: The catalog did not answer; whether it landed is for the next call to see.
     """
     name = ".".join(identifier)
-    with committing(settings, name):
+    with committing(settings, name) as going_on:
         for tried in range(1, TRIES + 1):
+            going_on()
             try:
                 return attempt()
             except (*_WORTH_ANOTHER_TRY, ValueError) as error:

@@ -12,9 +12,9 @@ from uuid import uuid4
 from sqlglot import exp
 
 from jupyter_orch.warehouse import changes
-from jupyter_orch.warehouse.catalog import committing
 from jupyter_orch.warehouse.changes import changed, iceberg_schema, rows_of
 from jupyter_orch.warehouse.engine import Answer
+from jupyter_orch.warehouse.locks import committing
 from jupyter_orch.warehouse.names import Identifier, identify
 from jupyter_orch.warehouse.scan import missing
 from jupyter_orch.warehouse.signatures import Signature

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 
@@ -14,8 +15,9 @@ import pytest
 
 from jupyter_orch.domain.errors import Unavailable
 from jupyter_orch.settings import load
-from jupyter_orch.warehouse import catalog as catalog_module
-from jupyter_orch.warehouse.catalog import committing, open_catalog
+from jupyter_orch.warehouse import locks
+from jupyter_orch.warehouse.catalog import open_catalog
+from jupyter_orch.warehouse.locks import committing
 
 
 @pytest.fixture
@@ -60,7 +62,8 @@ def test_catalog_that_cannot_be_opened_is_unavailable(settings, tmp_path):
 _WRITER = """
 import sys, pyarrow as pa
 from jupyter_orch.settings import load
-from jupyter_orch.warehouse.catalog import committing, open_catalog
+from jupyter_orch.warehouse.catalog import open_catalog
+from jupyter_orch.warehouse.locks import committing
 settings = load()
 catalog = open_catalog(settings)
 for row in range(5):
@@ -85,10 +88,50 @@ def test_two_processes_commit_to_one_table(settings):
 
 def test_a_holder_that_does_not_move_is_not_waited_for(settings, monkeypatch):
     """The lock only saves retries: after its time a writer goes on without it."""
-    monkeypatch.setattr(catalog_module, "_LOCK_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(locks, "STILL_SECONDS", 0.2)
     with committing(settings, "nyc.t"):
         started = time.monotonic()
         with committing(settings, "NYC.T"):
             assert time.monotonic() - started >= 0.2
         with committing(settings, "nyc.other"):
             pass
+
+
+def test_a_holder_that_goes_on_is_waited_for(settings, monkeypatch):
+    """However long it takes: who jumps the queue makes everybody's commits fail."""
+    monkeypatch.setattr(locks, "STILL_SECONDS", 0.3)
+    seen = []
+
+    def second():
+        with committing(settings, "nyc.t"):
+            seen.append("second")
+
+    def other_process():
+        done = subprocess.run(
+            [sys.executable, "-c", _WAITER],
+            env=os.environ | {"JUPYTER_ORCH__STATE__DIR": str(settings.state_dir)},
+            timeout=60,
+            check=True,
+        )
+        seen.append(done.returncode)
+
+    with ThreadPoolExecutor(2) as pool:
+        with committing(settings, "nyc.t") as going_on:
+            waiting = [pool.submit(second), pool.submit(other_process)]
+            end = time.monotonic() + 3
+            while time.monotonic() < end:
+                time.sleep(0.05)
+                going_on()
+            assert seen == []
+        for each in waiting:
+            each.result()
+    assert sorted(map(str, seen)) == ["0", "second"]
+
+
+_WAITER = """
+from jupyter_orch.settings import load
+from jupyter_orch.warehouse import locks
+locks.STILL_SECONDS = 0.3
+with locks.committing(load(), "nyc.t"):
+    pass
+"""

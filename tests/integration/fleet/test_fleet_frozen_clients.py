@@ -36,8 +36,8 @@ from jupyter_orch.frozen import WRITE_LOCK, holds, shared_memory
 from jupyter_orch.server.routes import BASE
 from jupyter_orch.settings import load
 from jupyter_orch.store.sql import SqlStore
-from jupyter_orch.warehouse.catalog import _lock_file
 from jupyter_orch.warehouse.connect import open_connection
+from jupyter_orch.warehouse.locks import lock_file
 
 API = "frozen_api"
 CLOSED = "closed"  # a pool without slots: its runs wait
@@ -256,7 +256,7 @@ def test_inv4_a_kernel_frozen_in_a_commit_keeps_nobody_waiting(
         held = client.run("writing")["id"]
         wait_for(mark.exists)
         kernel = kernel_of(service)
-        table = _lock_file(settings.warehouse, "default.shared")
+        table = lock_file(settings.warehouse, "default.shared")
         catalog = shared_memory(settings.warehouse.folder / "catalog.db")
 
         def holds_table() -> bool:

@@ -248,7 +248,9 @@ def meanwhile(patch: pytest.MonkeyPatch, act: Any) -> None:
         if not done:
             done.append(1)
             with patch.context() as inner:
-                inner.setattr(publish, "committing", lambda *_: contextlib.nullcontext())
+                inner.setattr(
+                    publish, "committing", lambda *_: contextlib.nullcontext(lambda: None)
+                )
                 act()
         return real(self, *arguments)
 

@@ -271,7 +271,7 @@ def test_inv5_concurrent_publishes_lose_and_double_nothing(
     """Twelve writers at once, appends and slices, with the lock and without it."""
     lake.write(TABLE, days("2013-01-01", 0))
     monkeypatch.setattr(publish, "TRIES", 200)
-    lock = contextlib.nullcontext() if locked else _no_lock(monkeypatch)
+    lock = contextlib.nullcontext(lambda: None) if locked else _no_lock(monkeypatch)
     with lock, ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda number: _write_one(lake, number), range(1, 13)))
     assert lake.values(TABLE) == list(range(13))
@@ -340,7 +340,7 @@ def _down(*_: Any) -> Any:
 @contextlib.contextmanager
 def _no_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
-        patch.setattr(publish, "committing", lambda *_: contextlib.nullcontext())
+        patch.setattr(publish, "committing", lambda *_: contextlib.nullcontext(lambda: None))
         yield
 
 

@@ -11,7 +11,7 @@ from table_kit import PROGRAM, Sets, TableWorker, judge, until
 from table_worker import LOCK_WAIT
 
 from jupyter_orch.domain.states import RunState
-from jupyter_orch.warehouse import catalog
+from jupyter_orch.warehouse import locks
 
 from .conftest import Lake, days
 
@@ -47,7 +47,7 @@ except Refused as error:
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is frozen with the lock of PostgreSQL in hand is waited for a second, not a minute."""
     monkeypatch.setenv(LOCK_WAIT, "1")
-    monkeypatch.setattr(catalog, "_LOCK_WAIT_SECONDS", 1.0)
+    monkeypatch.setattr(locks, "STILL_SECONDS", 1.0)
 
 
 def frozen(sets: Sets, point: str) -> TableWorker:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,9 +15,10 @@ from s3_fixture import SECRET_KEY
 from team_fixture import PASSWORD, Team
 
 from jupyter_orch.domain.errors import Refused, Unavailable
-from jupyter_orch.warehouse import publish
-from jupyter_orch.warehouse.catalog import committing, open_catalog
+from jupyter_orch.warehouse import locks, publish
+from jupyter_orch.warehouse.catalog import open_catalog
 from jupyter_orch.warehouse.iceberg import IcebergWarehouse
+from jupyter_orch.warehouse.locks import committing
 
 from .conftest import Lake, days
 
@@ -87,7 +89,7 @@ def test_inv5_twenty_publishers_on_two_hosts_all_end_right(
     """With the lock of PostgreSQL, and without any: each is there once, or refused by name."""
     hosts[0].write(TABLE, days("2013-01-01", 0))
     if not locked:
-        monkeypatch.setattr(publish, "committing", lambda *_: nullcontext())
+        monkeypatch.setattr(publish, "committing", lambda *_: nullcontext(lambda: None))
     staged = [
         (lake, *lake.stage(TABLE, days("2013-01-01", number), mode="append"))
         for number, lake in enumerate(hosts * 10, start=1)
@@ -138,9 +140,7 @@ def test_a_schema_that_somebody_else_made_just_now_is_there(
 
 
 def test_a_lock_is_shared_by_hosts_and_bounded(hosts: list[Lake], monkeypatch) -> None:
-    """The second one waits for the first, and at most for its time; other tables are free."""
-    from jupyter_orch.warehouse import catalog
-
+    """The second one waits for the first, unless it stands still; other tables are free."""
     seen: list[str] = []
     with ThreadPoolExecutor(1) as pool:
         with committing(hosts[0].settings, TABLE):
@@ -150,10 +150,26 @@ def test_a_lock_is_shared_by_hosts_and_bounded(hosts: list[Lake], monkeypatch) -
             seen.append("first leaves")
         waiting.result(timeout=30)
     assert seen == ["other", "first leaves", "second"]
-    monkeypatch.setattr(catalog, "_LOCK_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(locks, "STILL_SECONDS", 0.2)
     with committing(hosts[0].settings, TABLE):
         _enter(hosts[1], TABLE, seen)
     assert seen[-1] == "second"
+
+
+def test_a_host_that_goes_on_is_waited_for(hosts: list[Lake], monkeypatch) -> None:
+    """However long it takes: who jumps the queue makes everybody's commits fail."""
+    monkeypatch.setattr(locks, "STILL_SECONDS", 0.3)
+    seen: list[str] = []
+    with ThreadPoolExecutor(1) as pool:
+        with committing(hosts[0].settings, TABLE) as going_on:
+            waiting = pool.submit(_enter, hosts[1], TABLE, seen)
+            end = time.monotonic() + 3
+            while time.monotonic() < end:
+                time.sleep(0.05)
+                going_on()
+            assert seen == []
+        waiting.result(timeout=30)
+    assert seen == ["second"]
 
 
 def _enter(lake: Lake, table: str, seen: list[str]) -> None:
