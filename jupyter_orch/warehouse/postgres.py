@@ -6,10 +6,11 @@ The password is asked for with every connection and stands in no address; it may
 import hashlib
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -43,6 +44,10 @@ _HOLDER = sa.text(
 _IN_THE_WAY = "55P03"
 #: Between looks at the holder.
 _LOOK_SECONDS = 10.0
+_MOST_ENGINES = 8
+#: By process, address and reference to the password.
+_lock_engines: dict[tuple[int, str, str], sa.Engine] = {}
+_making_engines = threading.Lock()
 
 
 class PostgresCatalog(FileCatalog):
@@ -91,9 +96,7 @@ def locked(
     digest = hashlib.sha256(f"{warehouse.catalog}/{name}".encode()).digest()[:8]
     key = int.from_bytes(digest, signed=True)
     try:
-        connection = _lock_engine(
-            os.getpid(), warehouse.catalog_uri, warehouse.catalog_password
-        ).connect()
+        connection = _lock_engine(warehouse.catalog_uri, warehouse.catalog_password).connect()
     except SQLAlchemyError:  # the commit is about to meet the same, and says it better
         yield lambda: None
         return
@@ -153,18 +156,23 @@ def _unlock(connection: sa.Connection, key: int) -> None:
         connection.invalidate()
 
 
-@lru_cache(maxsize=8)
-def _lock_engine(process: int, uri: str, password: str) -> sa.Engine:
+def _lock_engine(uri: str, password: str) -> sa.Engine:
     """One idle connection for locks, as making one takes longer than a commit.
 
-    A process that was forked has one of its own.
+    A process that was forked has one of its own, and leaves that of its parent alone.
     """
-    del process
-    engine = sa.create_engine(
-        uri, pool_size=1, max_overflow=-1, pool_pre_ping=True, isolation_level="AUTOCOMMIT"
-    )
-    _connected_by(engine, password, statement_seconds=0)
-    return engine
+    key = (os.getpid(), uri, password)
+    with _making_engines:
+        if key not in _lock_engines:
+            engine = sa.create_engine(
+                uri, pool_size=1, max_overflow=-1, pool_pre_ping=True, isolation_level="AUTOCOMMIT"
+            )
+            _connected_by(engine, password, statement_seconds=0)
+            _lock_engines[key] = engine
+            while len(_lock_engines) > _MOST_ENGINES:
+                oldest = next(iter(_lock_engines))
+                _lock_engines.pop(oldest).dispose(close=oldest[0] == os.getpid())
+        return _lock_engines[key]
 
 
 def _connected_by(

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 from s3_fixture import SECRET_KEY
+from table_kit import until
 from team_fixture import PASSWORD, Team
 
 from jupyter_orch.domain.errors import Refused, Unavailable
@@ -170,6 +172,25 @@ def test_a_host_that_goes_on_is_waited_for(hosts: list[Lake], monkeypatch) -> No
             assert seen == []
         waiting.result(timeout=30)
     assert seen == ["second"]
+
+
+def test_idle_connections_for_locks_are_few_and_closed(hosts: list[Lake]) -> None:
+    """A process that meets many catalogs keeps those of the last ones."""
+    settings = hosts[0].settings
+    warehouse = settings.warehouse
+    for number in range(12):
+        joined = "&" if "?" in warehouse.catalog_uri else "?"
+        uri = f"{warehouse.catalog_uri}{joined}application_name=lock{number:02}"
+        with locks.holding(replace(warehouse, catalog_uri=uri), "a.b"):
+            pass
+    statement = "SELECT application_name FROM pg_stat_activity WHERE application_name ~ '^lock'"
+    with closing(open_catalog(settings)) as catalog, catalog.engine.connect() as connection:
+
+        def named() -> list[str]:
+            return sorted(connection.exec_driver_sql(statement).scalars())
+
+        # Opening this catalog took a lock of its own, which is the eighth.
+        until(lambda: named() == [f"lock{number:02}" for number in range(5, 12)], seconds=30)
 
 
 def _enter(lake: Lake, table: str, seen: list[str]) -> None:
