@@ -61,7 +61,7 @@ def test_a_failure_says_what_helps(
     expect(marked).to_contain_text("found = worst(frame, origin)")
     expect(wrong).to_contain_text("origin = SFO")
     expect(wrong.get_by_role("button", name="Copy")).to_have_count(1)
-    expect(wrong).to_contain_text("2 of the last 3 runs")
+    expect(wrong).to_contain_text("2 of the last 3 runs, 2 since")
     expect(wrong.get_by_role("button", name="Show that run")).to_be_visible()
     lab.picture("failure")
     assert lab.overflow(".jp-orch-page:visible") == 0
@@ -76,7 +76,7 @@ def test_a_failure_says_what_helps(
     lab.picture("failure-open")
     assert lab.overflow(".jp-orch-page:visible") == 0
 
-    wrong.get_by_role("button", name="Show all 2").click()
+    wrong.get_by_role("button", name="Show all", exact=True).click()
     alike = lab.tab()
     expect(alike).to_contain_text("Runs of flight_delays that failed in the same way")
     expect(alike.locator("tr[data-row]")).to_have_count(2)
