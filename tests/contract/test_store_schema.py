@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,13 +19,18 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from postgres_fixture import PostgresServer
+from store_kit import NOW, add_job, claim, run_of, spec_of
 
 from jupyter_orch.cli.main import main
 from jupyter_orch.domain.errors import Unavailable
+from jupyter_orch.domain.ids import DEFAULT_TEAM
+from jupyter_orch.domain.model import RunError
+from jupyter_orch.domain.states import RunState
 from jupyter_orch.store import schema
 from jupyter_orch.store.engine import Database, open_database
 from jupyter_orch.store.postgres import sort_by_bytes
 from jupyter_orch.store.schema import look, migrate
+from jupyter_orch.store.sql import SqlStore
 from jupyter_orch.store.tables import metadata, schema_info
 
 FIRST = "0001"
@@ -114,6 +120,26 @@ def test_it_is_upgraded_by_the_command(url: str, say) -> None:
     again = say("migrate")
     assert (again.code, steps[0] in again.out) == (0, False)
     assert say("migrate", "--check").code == 0
+
+
+def test_failures_from_before_the_upgrade_are_counted_by_it(url: str) -> None:
+    """As they would have been when their runs ended."""
+    with closing(SqlStore(url)) as store:
+        jobs = [add_job(store, spec_of()), None, add_job(store, spec_of()), None]
+        for name in ("KeyError", "KeyError", "IndexError"):
+            for job in jobs:
+                new = store.add_run(run_of(job))
+                claim(store)
+                error = RunError(name=name, message="no")
+                assert store.finish("w", new.id, 1, state=RunState.FAILED, error=error)
+        counted = store.failures(DEFAULT_TEAM, since=NOW - timedelta(days=9999)).items
+        with store._database.writing() as connection:
+            connection.exec_driver_sql("DROP TABLE failure")
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0007'")
+        migrate(store._database)
+        assert is_as_expected(store._database)
+        assert store.failures(DEFAULT_TEAM, since=NOW - timedelta(days=9999)).items == counted
+        assert [each.count for each in counted] == [4, 8]
 
 
 def test_processes_that_upgrade_at_once_wait_for_each_other(url: str) -> None:

@@ -1,4 +1,4 @@
-"""The source of the cell that failed, what equal failures are looked up by, and their number.
+"""The source of the cell that failed, and what equal failures are looked up by.
 
 It only adds: code of the version before goes on working beside this one. On PostgreSQL the start-up
 builds these indices beside running writers (`postgres.build_indices`).
@@ -11,6 +11,7 @@ revision = "0007"
 down_revision = "0006"
 
 _INDICES = {
+    "ix_run_failure": ["team_id", "fingerprint", "ended_at", "job_id"],
     "ix_run_failure_page": ["team_id", "fingerprint", "id"],
     "ix_run_job_failure": ["job_id", "fingerprint", "id"],
 }
@@ -20,20 +21,6 @@ def upgrade() -> None:
     for table in ("run", "attempt"):
         for column in ("cell_source", "fingerprint"):
             op.add_column(table, sa.Column(column, sa.Text(), nullable=True))
-    op.create_table(
-        "failure",
-        sa.Column("team_id", sa.Text(), nullable=False),
-        sa.Column("fingerprint", sa.Text(), nullable=False),
-        sa.Column("job_id", sa.String(26), nullable=False),
-        sa.Column("job_name", sa.Text(), nullable=False),
-        sa.Column("times", sa.BigInteger(), nullable=False),
-        sa.Column("first_at", sa.BigInteger(), nullable=False),
-        sa.Column("last_at", sa.BigInteger(), nullable=False),
-        sa.Column("last_run_id", sa.String(26), nullable=False),
-        sa.PrimaryKeyConstraint("team_id", "fingerprint", "job_id", name="pk_failure"),
-    )
-    op.create_index("ix_failure_last", "failure", ["team_id", "last_at", "fingerprint"])
-    op.create_index("ix_failure_run", "failure", ["last_run_id"])
     if op.get_bind().dialect.name != "sqlite":
         return
     for name, columns in _INDICES.items():
@@ -42,7 +29,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_table("failure")
     for name in _INDICES:
         op.drop_index(name, "run", if_exists=True)
     for table in ("run", "attempt"):
