@@ -191,13 +191,23 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, nargs="+", default=[1000, 10_000])
     parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"], metavar="KIND")
     parser.add_argument("--ours-only", action="store_true", help="leave APScheduler's store out")
+    parser.add_argument(
+        "--confirm-ms",
+        type=float,
+        default=0.0,
+        help="let PostgreSQL wait so long before each flush, as a disk behind a network would",
+    )
     given = parser.parse_args()
+    # commit_delay is honoured when so many other transactions are open: none need be
+    slower = (f"commit_delay={round(given.confirm_ms * 1000)}", "commit_siblings=0")
     spare()  # as the service does
     results = []
     for count in given.jobs:
-        with new_databases(given.databases) as urls:
+        with new_databases(given.databases, *(slower if given.confirm_ms else ())) as urls:
             for kind, url in urls.items():
                 figures = {"database": kind, "jobs": count, "load": load()}
+                if kind == "postgresql":
+                    figures["confirm_ms"] = given.confirm_ms
                 ours = measure_ours(url, count)
                 figures |= {"bar_seconds": BARS.get(count), **ours}
                 if not given.ours_only:

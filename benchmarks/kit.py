@@ -60,14 +60,19 @@ def circumstances(*packages: str) -> dict[str, Any]:
 
 
 @contextmanager
-def new_databases(kinds: Sequence[str]) -> Iterator[dict[str, str]]:
-    """URLs of empty databases by kind, `sqlite` or `postgresql`; gone afterwards."""
+def new_databases(kinds: Sequence[str], *settings: str) -> Iterator[dict[str, str]]:
+    """URLs of empty databases by kind, `sqlite` or `postgresql`; gone afterwards.
+
+    Args:
+        kinds: Which.
+        settings: Of PostgreSQL, beside the usual ones.
+    """
     with tempfile.TemporaryDirectory(prefix="orch-bench-") as folder:
         urls = {"sqlite": f"sqlite:///{folder}/state.db"}
         if "postgresql" not in kinds:
             yield urls
             return
-        with running_postgres(*POSTGRES_SETTINGS) as server:
+        with running_postgres(*POSTGRES_SETTINGS, *settings) as server:
             urls["postgresql"] = server.new_database()
             yield {kind: urls[kind] for kind in kinds}
 

@@ -16,6 +16,7 @@ from jupyter_orch.warehouse.slices import Slice
 
 #: Rows held in memory at a time while staged files become data files.
 PIECE_ROWS = 1_000_000
+_BATCH_ROWS = 131_072  # as a kernel writes row groups: smaller ones cut them into slices
 
 
 class StagedFiles:
@@ -44,7 +45,7 @@ class StagedFiles:
                 names = list(file.schema_arrow.names if columns is None else columns)
                 held: list[pa.RecordBatch] = []
                 rows = 0
-                for batch in file.iter_batches(columns=names):
+                for batch in file.iter_batches(_BATCH_ROWS, columns=names):
                     held.append(batch)
                     rows += batch.num_rows
                     if rows >= PIECE_ROWS:
