@@ -119,7 +119,7 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
     async def async_execute_cell(self, cell: Any, cell_index: int, **options: Any) -> Any:
         """Executes one cell; a cell that cannot end is marked failed as one that raised."""
         if cell.cell_type == "code" and cell.source.strip():
-            self._run_log.write("cell.started", cell=cell_index)
+            self._run_log.write("cell.started", cell=cell_index + 1)  # as the page counts
             if self._live is not None:
                 self._live.begin(cell, cell_index)
         self._limit.start_cell(cell_index)

@@ -25,7 +25,8 @@ class OutputLimit:
     def __init__(self, limit: int, log: RunLog) -> None:
         self._limit = limit
         self._log = log
-        self._cell = 0
+        #: The cell's number in the log, from 1 as the notebook's page counts.
+        self._number = 0
         self._used: defaultdict[Hashable, int] = defaultdict(int)
         self._outputs: defaultdict[Hashable, int] = defaultdict(int)
         self._capped: set[Hashable] = set()
@@ -38,7 +39,7 @@ class OutputLimit:
 
     def start_cell(self, cell: int) -> None:
         """Begins at zero."""
-        self._cell = cell
+        self._number = cell + 1
         self.clear(cell)
 
     def clear(self, place: Hashable, *, wait: bool = False) -> None:
@@ -118,7 +119,7 @@ class OutputLimit:
         self._log.write(
             "cell.error",
             level="error",
-            cell=self._cell,
+            cell=self._number,
             name=content["ename"],
             message=content["evalue"],
         )
@@ -154,11 +155,11 @@ class OutputLimit:
                 if self._log.full:
                     return
                 part = text[start : start + _LINE]
-                self._log.write("output", cell=self._cell, name=content.get("name"), text=part)
+                self._log.write("output", cell=self._number, name=content.get("name"), text=part)
         elif size > self._log.room:
-            self._log.write("output.left_out", level="warning", cell=self._cell, bytes=size)
+            self._log.write("output.left_out", level="warning", cell=self._number, bytes=size)
         else:
-            self._log.write("output", cell=self._cell, data=content.get("data"))
+            self._log.write("output", cell=self._number, data=content.get("data"))
 
 
 class WidgetLimit:

@@ -261,9 +261,9 @@ def test_a_huge_output_is_capped_and_logged_whole(house: House) -> None:
     assert "the run's log has more of it" in nb.cells[1].outputs[-1].data["text/plain"]
     assert "after" in nb.cells[2].outputs[0].text
     logged = [json.loads(line) for line in house.log(run).splitlines()]
-    texts = [line for line in logged if line["event"] == "output" and line["cell"] == 0]
+    texts = [line for line in logged if line["event"] == "output" and line["cell"] == 1]
     assert sum(line["text"].count("x") for line in texts) == 99_999_000
-    assert any(line["event"] == "output" and line["cell"] == 1 for line in logged)
+    assert any(line["event"] == "output" and line["cell"] == 2 for line in logged)
 
 
 def test_known_secrets_are_masked(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
