@@ -320,7 +320,7 @@ with pq.ParquetWriter(file, schema) as writer:
         writer.write_table(pa.table([keys, numbers], schema=schema))
 wanted = Checks(unique=("key",), not_null=("key",), between={"n": (0, rows)},
                 sql=("SELECT * FROM {output} WHERE n < 0",))
-from jupyter_orch.warehouse import outputs, snapshots
+from jupyter_orch.warehouse import snapshots
 snapshots.write = lambda *a: ()  # the checks alone
 request = OutputRequest(table="a.many", mode="replace", files=(file.name,), checks=wanted)
 staged = warehouse.stage(request, who)
