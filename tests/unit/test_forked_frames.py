@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from jupyter_orch.kernel.forked.frames import RECORD, Assembler, records
+from jupyter_orch.kernel.forked.frames import RECORD, Assembler, apart, records, together
 
 PARTS = [
     [],
@@ -30,6 +30,16 @@ def test_a_message_arrives_as_it_was_sent(parts: list[bytes]) -> None:
             theirs.send(record)
             found = assembler.feed(ours.recv(RECORD))
     assert found == parts
+
+
+def test_messages_that_follow_one_another_travel_together() -> None:
+    """One record for several small ones, whose order and parts stay; and many for a large one."""
+    for messages in (PARTS[2:3], PARTS[:3], PARTS):
+        sent = list(records(7, together(messages)))
+        assembler = Assembler()
+        (found,) = filter(None, map(assembler.feed, sent))
+        assert apart(found) == messages
+    assert len(list(records(7, together(PARTS[:3])))) == 1
 
 
 def test_messages_of_two_senders_may_mix() -> None:
@@ -68,12 +78,13 @@ def test_noise_is_refused_or_waited_on_but_never_believed() -> None:
 def test_a_changed_record_breaks_nothing() -> None:
     """One byte turned in a real record: an error, another message, or none; no other exception."""
     chance = random.Random(5)  # noqa: S311 - chance, not secrecy
-    (record,) = records(3, [b"shell", b"{}", b"text"])
+    (record,) = records(3, together([[b"shell", b"{}"], [b"iopub", b"text"]]))
     for _ in range(2000):
         changed = bytearray(record)
         changed[chance.randrange(len(record))] = chance.randrange(256)
         try:
             found = Assembler().feed(bytes(changed))
+            messages = [] if found is None else apart(found)
         except ValueError:
             continue
-        assert found is None or sum(map(len, found)) <= len(record)
+        assert sum(len(part) for message in messages for part in message) <= len(record)

@@ -12,7 +12,7 @@ from typing import Any
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.session import Session
 
-from jupyter_orch.kernel.forked.frames import IOPUB, RECORD, SHELL, Assembler, records
+from jupyter_orch.kernel.forked.frames import IOPUB, RECORD, SHELL, Assembler, apart, records
 
 #: Records that are read in one turn, so that one talkative kernel does not keep the others waiting.
 _TURN = 64
@@ -96,9 +96,9 @@ class RecordLine:
             self._loop.remove_reader(self._socket)
             return False
         message = self._assembler.feed(record)
-        if message is not None:
-            self._unread += sum(map(len, message))
-            self._deliver(message)
+        for each in [] if message is None else apart(message):
+            self._unread += sum(map(len, each))
+            self._deliver(each)
         return True
 
 

@@ -1,6 +1,7 @@
 """ipykernel's application without sockets: prepared before the fork, begun after it."""
 
 import asyncio
+import fnmatch
 import os
 import sys
 import threading
@@ -35,6 +36,11 @@ class IPythonKernel(ipkernel.IPythonKernel):
     def _supports_kernel_subshells(self) -> bool:
         return False
 
+    def _publish_status(self, status: str, channel: str, parent: Any = None) -> None:
+        """As ipykernel's; what it is busy with follows at once."""
+        self.iopub_thread.followed = status == "busy"
+        super()._publish_status(status, channel, parent)
+
     def _abort_queues(self, subshell_id: str | None = None) -> None:
         """Nothing waits behind a cell that failed."""
 
@@ -49,6 +55,7 @@ class ForkedApp(IPKernelApp):
     def prepare(self, argv: list[str]) -> None:
         """Reads the user's IPython configuration and makes the shell: no socket, no thread."""
         super(IPKernelApp, self).initialize(argv)
+        self.log.setLevel(self.log_level)  # else each message is made, and dropped by its handler
         sys.argv = [f"{Path(ipykernel.__file__).parent.parent / _LAUNCHER}.py", *argv]
         sys.orig_argv[:] = [sys.executable, "-m", _LAUNCHER, *argv]
         self.outstream_class = _OUT_STREAM
@@ -63,6 +70,16 @@ class ForkedApp(IPKernelApp):
         self.init_extensions()  # IPython's; those of the user may do anything, so not before a fork
         self.default_extensions, self.extensions = [], own
 
+    def rehearse(self) -> None:
+        """Reads a cell, and names of files, as IPython does before it executes anything.
+
+        What that compiles once, patterns above all, is then compiled once for all forks.
+        """
+        shell = self.shell
+        shell.compile.ast_parse(shell.transform_cell('print(f\'{1.5}\', b\'\', """""")  #\n'))
+        for kind in ("*.py", "*.ipy"):
+            fnmatch.filter([], kind)
+
     def keep_variables(self, before: Mapping[str, str]) -> None:
         """Remembers which variables differ from what they were before anything was imported."""
         self.variables = dict(os.environ.items() - before.items())
@@ -70,6 +87,7 @@ class ForkedApp(IPKernelApp):
     def init_kernel(self) -> None:
         """Makes the kernel; it gets its streams in the child."""
         self.kernel = IPythonKernel.instance(
+            _execute_sleep=0,  # which lets outputs leave another thread before the reply
             parent=self,
             session=self.session,
             log=self.log,
@@ -115,8 +133,18 @@ class ForkedApp(IPKernelApp):
         sys.stderr.flush()
         kernel.start()
 
+    def forget_history(self) -> None:
+        """Lets the end of the shell leave out what it would write into memory that goes with it."""
+        history = self.shell.history_manager
+        if history is not None:
+            history.end_session = history.close = _nothing
+
     def _renew_session(self) -> None:
         session = self.session
         session.session = os.urandom(16).hex()
         session.pid = os.getpid()
         session.message_count = 0
+
+
+def _nothing() -> None:
+    """Does nothing."""

@@ -139,6 +139,7 @@ class _Kernel:
         fresh = {name for name in self._watched if name in sys.modules and name not in self._known}
         self._link.put(BYE, [json.dumps(sorted(fresh)).encode()])
         threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - joins threads
+        self._app.forget_history()
         atexit._run_exitfuncs()  # noqa: SLF001 - as at any exit
         gc.collect()  # files that nobody closed are written
         for stream in (sys.__stdout__, sys.__stderr__):

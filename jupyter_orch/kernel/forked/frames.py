@@ -11,11 +11,13 @@ from collections.abc import Iterator, Sequence
 #: Bytes of one record; sockets take about twice that without settings of their own.
 RECORD = 96 * 1024
 #: Changes when parent, child or executor would not understand one another any more.
-PROTOCOL = 2
+PROTOCOL = 3
 
 #: What a message is, by its first part: ipykernel's two channels, and what is said beside them.
 SHELL, IOPUB = b"shell", b"iopub"
 BEGIN, BYE, SHUTDOWN = b"begin", b"bye", b"shutdown"
+#: Several messages that go together, each packed: half of what a short cell says is.
+_SEVERAL = b"several"
 
 _HEADER = struct.Struct("!IB")
 _FIRST, _LAST = 1, 2
@@ -29,15 +31,31 @@ def kernel_name(pid: int) -> str:
     return f"orch-{pid}"
 
 
-def records(sender: int, parts: Sequence[bytes | memoryview]) -> Iterator[bytes]:
+_Parts = Sequence[bytes | memoryview]
+
+
+def together(messages: Sequence[_Parts]) -> _Parts:
+    """One message in place of several; `apart` is its opposite."""
+    return messages[0] if len(messages) == 1 else [_SEVERAL, *map(_pack, messages)]
+
+
+def apart(message: list[bytes]) -> list[list[bytes]]:
+    """The messages that were sent as this one.
+
+    Raises:
+        ValueError: The bytes of one of them are none.
+    """
+    return list(map(_parts, message[1:])) if message[:1] == [_SEVERAL] else [message]
+
+
+def records(sender: int, parts: _Parts) -> Iterator[bytes]:
     """A message as records, each to be sent whole.
 
     Args:
         sender: The process that sends it.
         parts: Bytes-like, any number.
     """
-    lengths = [memoryview(part).nbytes for part in parts]
-    body = b"".join((_COUNT.pack(len(parts)), *map(_LENGTH.pack, lengths), *parts))
+    body = _pack(parts)
     if len(body) <= _PIECE:
         yield _HEADER.pack(sender, _FIRST | _LAST) + body
         return
@@ -74,6 +92,11 @@ class Assembler:
         if not flags & _LAST:
             return None
         return _parts(b"".join(self._pieces.pop(sender)))
+
+
+def _pack(parts: _Parts) -> bytes:
+    lengths = [memoryview(part).nbytes for part in parts]
+    return b"".join((_COUNT.pack(len(parts)), *map(_LENGTH.pack, lengths), *parts))
 
 
 def _parts(body: bytes) -> list[bytes]:

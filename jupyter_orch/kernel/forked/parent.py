@@ -44,6 +44,7 @@ def main() -> None:
     app = ForkedApp.instance()
     app.prepare(wanted["argv"])
     _import(wanted["then"])  # some look for a notebook's shell when they are imported
+    app.rehearse()
     app.keep_variables(environ)
     _tell(line, protocol=PROTOCOL, paths=_paths(app))
     gc.collect()

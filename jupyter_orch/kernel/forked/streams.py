@@ -1,6 +1,8 @@
-"""What a forked kernel prints and publishes: ipykernel's streams, without its thread for sending.
+"""What a forked kernel prints and publishes: ipykernel's streams, with one thread for all of it.
 
 `Publisher` stands where ipykernel has its thread for IOPub; sending happens where it is asked for.
+What has to happen later, and what programs write to the streams' file descriptors, is seen to by
+the thread of `_Helper`, where ipykernel has one for each.
 """
 
 import codecs
@@ -8,10 +10,12 @@ import contextlib
 import fcntl
 import heapq
 import itertools
+import math
 import os
 import select
 import signal
 import struct
+import sys
 import termios
 import threading
 import time
@@ -20,7 +24,7 @@ from typing import Any
 
 from ipykernel import iostream
 
-from jupyter_orch.kernel.forked.frames import IOPUB, SHELL, records
+from jupyter_orch.kernel.forked.frames import IOPUB, SHELL, records, together
 
 #: Bytes of what programs write that go to the console as well, where ipykernel sends all of it.
 _ECHOED = 1_000_000
@@ -34,17 +38,30 @@ class Link:
     def __init__(self, send: Callable[[bytes], int]) -> None:
         self._send = send
         self._lock = threading.Lock()
+        self._held: list[Sequence[Any]] = []
         os.register_at_fork(after_in_child=self._renew)
 
     def _renew(self) -> None:
         self._lock = threading.Lock()  # another thread may have held it
+        self._held = []  # the parent sends it
 
-    def put(self, channel: bytes, parts: Sequence[Any]) -> None:
-        """Sends one message; an interrupt waits until it is out."""
+    def put(self, channel: bytes, parts: Sequence[Any], *, more: bool = False) -> None:
+        """Sends one message; an interrupt waits until it is out.
+
+        Args:
+            channel: Where it goes.
+            parts: The message.
+            more: Whether another one follows at once: it waits for that, as each sending wakes the
+                executor.
+        """
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             with self._lock:
-                for record in records(os.getpid(), [channel, *parts]):
+                self._held.append([channel, *parts])
+                if more:
+                    return
+                messages, self._held = self._held, []
+                for record in records(os.getpid(), together(messages)):
                     self._send(record)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -57,8 +74,8 @@ class ShellStream:
         self._link = link
 
     def send_multipart(self, parts: Sequence[Any], *_args: Any, **_options: Any) -> None:
-        """Sends a reply."""
-        self._link.put(SHELL, parts)
+        """Sends a reply, with the word that the kernel is idle, which always follows."""
+        self._link.put(SHELL, parts, more=True)
 
     def flush(self, *_args: Any) -> None:
         """Nothing waits here."""
@@ -72,6 +89,9 @@ class _Ended:
     def is_alive(self) -> bool:
         return False
 
+    def join(self) -> None:
+        """Nothing goes on."""
+
 
 class Publisher(iostream.IOPubThread):
     """Sends on IOPub at once, in the thread that asks."""
@@ -80,7 +100,9 @@ class Publisher(iostream.IOPubThread):
         self._link = link
         self.socket = self  # any object says that it is open
         self.thread: Any = _Ended()
-        self.io_loop: Any = _Timer()
+        self.io_loop: Any = _Helper()
+        #: Whether the next message is followed by another one at once.
+        self.followed = False
         self.background_socket = iostream.BackgroundSocket(self)
 
     def schedule(self, f: Callable[[], Any]) -> None:
@@ -89,7 +111,8 @@ class Publisher(iostream.IOPubThread):
 
     def send_multipart(self, *args: Any, **_options: Any) -> None:
         """Sends a message."""
-        self._link.put(IOPUB, args[0])
+        more, self.followed = self.followed, False
+        self._link.put(IOPUB, args[0], more=more)
 
     def stop(self) -> None:
         """There is no thread to stop."""
@@ -98,34 +121,87 @@ class Publisher(iostream.IOPubThread):
         """The link stays open until the process ends."""
 
 
-class _Timer:
-    """Calls functions later, in a thread that begins with the first of them."""
+class _Helper:
+    """Calls functions later, or when something waits in a pipe, in a thread of its own."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._due: list[tuple[float, int, Callable[[], Any]]] = []
         self._numbers = itertools.count()
+        self._pipes: dict[int, Callable[[], Any]] = {}
+        self._wake = -1
         self._pid = 0
 
     def call_later(self, seconds: float, callback: Callable[[], Any]) -> None:
-        with self._changed:
-            heapq.heappush(self._due, (time.monotonic() + seconds, next(self._numbers), callback))
-            if self._pid == os.getpid():
-                self._changed.notify()
-                return
+        """Calls it once, after so long."""
+        due = (time.monotonic() + seconds, next(self._numbers), callback)
+        with self._lock:
+            heapq.heappush(self._due, due)
+            first = self._due[0] is due
+        if first:
             with contextlib.suppress(RuntimeError):  # no more threads: the cell's end sends it
-                threading.Thread(target=self._run, name="IOPub", daemon=True).start()
-                self._pid = os.getpid()
+                self._look_again()
+
+    def watch(self, pipe: int, callback: Callable[[], Any]) -> None:
+        """Calls it whenever there is something to read."""
+        with self._lock:
+            self._pipes[pipe] = callback
+        self._look_again()
+
+    def forget(self, pipe: int) -> None:
+        """Watches it no more."""
+        with self._lock:
+            del self._pipes[pipe]
+        self._look_again()
+
+    def _look_again(self) -> None:
+        if self._pid == os.getpid():
+            os.eventfd_write(self._wake, 1)
+            return
+        if self._pid:  # forked by the notebook: what is in the pipes is for its parent
+            self._pipes.clear()
+        self._wake = os.eventfd(1)
+        threading.Thread(target=self._run, name="IOPub", daemon=True).start()
+        self._pid = os.getpid()
 
     def _run(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        poll = select.poll()
+        poll.register(self._wake, select.POLLIN)
+        watched: dict[int, Callable[[], Any]] = {}
         while True:
-            with self._changed:
-                while not self._due or self._due[0][0] > time.monotonic():
-                    pause = self._due[0][0] - time.monotonic() if self._due else None
-                    self._changed.wait(pause)
-                callback = heapq.heappop(self._due)[2]
-            callback()
+            for ready, _ in poll.poll(self._pause()):
+                if ready == self._wake:
+                    os.eventfd_read(self._wake)
+                    watched = self._rewatch(poll, watched)
+                elif ready in watched:
+                    watched[ready]()
+            while (callback := self._next_due()) is not None:
+                callback()
+
+    def _pause(self) -> int | None:
+        """Milliseconds until the next call."""
+        with self._lock:
+            if not self._due:
+                return None
+            return max(0, math.ceil((self._due[0][0] - time.monotonic()) * 1000))
+
+    def _next_due(self) -> Callable[[], Any] | None:
+        with self._lock:
+            if self._due and self._due[0][0] <= time.monotonic():
+                return heapq.heappop(self._due)[2]
+            return None
+
+    def _rewatch(
+        self, poll: "select.poll", before: dict[int, Callable[[], Any]]
+    ) -> dict[int, Callable[[], Any]]:
+        with self._lock:
+            wanted = dict(self._pipes)
+        for pipe in before.keys() - wanted.keys():
+            poll.unregister(pipe)
+        for pipe in wanted.keys() - before.keys():
+            poll.register(pipe, select.POLLIN)
+        return wanted
 
 
 class OutStream(iostream.OutStream):
@@ -161,14 +237,25 @@ class OutStream(iostream.OutStream):
         with self._flushing:
             super()._flush()
 
-    def _watch_pipe_fd(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        poll = select.poll()
-        poll.register(self._fid, select.POLLIN)
-        while self._should_watch:
-            poll.poll()
-            self._take_from_pipe()
-            self._send_if_large()
+    def _setup_stream_redirects(self, name: str) -> None:
+        """As ipykernel's, without a thread for each stream."""
+        self._exc = None
+        self._fid, end = os.pipe()
+        self._original_stdstream_fd = getattr(sys, name).fileno()
+        self._original_stdstream_copy = os.dup(self._original_stdstream_fd)
+        os.dup2(end, self._original_stdstream_fd)
+        self.watch_fd_thread: Any = _Ended()
+        self._io_loop.watch(self._fid, self._see_to_pipe)
+
+    def close(self) -> None:
+        """As ipykernel's."""
+        if self._should_watch:
+            self._io_loop.forget(self._fid)
+        super().close()
+
+    def _see_to_pipe(self) -> None:
+        self._take_from_pipe()
+        self._send_if_large()
 
     def _take_from_pipe(self) -> None:
         """Writes what waits in the pipe now."""
