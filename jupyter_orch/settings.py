@@ -58,6 +58,8 @@ class Settings:
     retention_batch: int
     #: Versions that a table keeps beside pinned ones; 0 keeps all.
     retention_versions: int
+    #: Age at which files that no commit names are removed from tables, in days; 0: never.
+    retention_orphan_days: float
     #: Dotted key to where its value came from: `default`, the file's path, or a variable's name.
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -97,6 +99,7 @@ def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> 
         retention_days=reader.number("retention.days", 90.0, least=0, most=_LONGEST_DAYS),
         retention_batch=reader.whole("retention.batch", 500, least=1, most=10_000),
         retention_versions=reader.whole("retention.versions", 500, least=0),
+        retention_orphan_days=_orphan_days(reader),
         origins=reader.origins,
     )
     reader.refuse_unknown()
@@ -109,6 +112,15 @@ def _default_state_dir() -> Path:
         base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
         data = str(Path(base) / "jupyter")
     return Path(data) / "orch"
+
+
+def _orphan_days(reader: "_Reader") -> float:
+    """As younger files may be those of a writer that goes on, less than a day is refused."""
+    key = "retention.orphan_days"
+    days = reader.number(key, 3.0, least=0, most=_LONGEST_DAYS)
+    if 0 < days < 1:
+        raise reader.refuse(key, f"The setting {key} is {days:g}, and must be 0 or at least 1.")
+    return days
 
 
 class _Reader:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -121,6 +121,7 @@ def _chores(
     from jupyter_orch.service.retention import Retention
     from jupyter_orch.service.sweep import Sweep
     from jupyter_orch.service.table_log import TableLog
+    from jupyter_orch.service.table_orphans import TableOrphans
     from jupyter_orch.service.table_retention import TableRetention
 
     days, batch = settings.retention_days, settings.retention_batch
@@ -128,6 +129,8 @@ def _chores(
     tables = TableRetention(
         store, warehouse, TableLog(store, warehouse), keep=settings.retention_versions
     )
+    orphan_age = timedelta(days=settings.retention_orphan_days)
+    orphans = TableOrphans(store, warehouse, age=orphan_age)
     feeder = Feeder(store, notebooks.freeze, notebooks.schema_of)
     return [
         Chore(name="reap", every_seconds=2, do=store.reap),
@@ -137,6 +140,7 @@ def _chores(
         Chore(name="notify", every_seconds=2, do=Notifier(store, courier, SystemClock()).do),
         Chore(name="retention", every_seconds=5, do=retention.do),
         Chore(name="tables", every_seconds=30, do=tables.do),
+        *([Chore(name="orphans", every_seconds=60, do=orphans.do)] if orphan_age else []),
     ]
 
 

@@ -121,6 +121,7 @@ _VALUES: dict[str, Callable[[Settings], Any]] = {
     "retention.days": lambda settings: settings.retention_days,
     "retention.batch": lambda settings: settings.retention_batch,
     "retention.versions": lambda settings: settings.retention_versions,
+    "retention.orphan_days": lambda settings: settings.retention_orphan_days,
 }
 
 

@@ -188,6 +188,18 @@ class Warehouse(Protocol):
         """Deletes files that no version holds; those that are gone are fine."""
         ...
 
+    def delete_orphans(self, table: str, *, older_than: datetime) -> int:
+        """Deletes some files of a table that are older than that and that no commit names.
+
+        Answers how many, 0 when there are no more. Only in folders inside the warehouse that hold
+        this table alone.
+
+        Raises:
+            NotFound: There is no such table (field `table`).
+            Refused: Not everything could be looked at; nothing was deleted.
+        """
+        ...
+
     def leftovers(self, *, untouched_since: datetime) -> tuple[tuple[RunId, int], ...]:
         """Attempts that staged something and have not been heard of since."""
         ...

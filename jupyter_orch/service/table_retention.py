@@ -58,7 +58,7 @@ class TableRetention:
         self._finish_removals()
         if self._keep:
             for table in self._crowded(None if due else changed):
-                self._guarded(table, partial(self.shorten, table))
+                guarded(table, partial(self.shorten, table))
             self._looked_at = heads
         if due:
             self._discard_leftovers()
@@ -94,7 +94,7 @@ class TableRetention:
         """Goes on where somebody was interrupted."""
         for note in self._store.removals():
             if note.made_at < self._store.now() - _ABANDONED:
-                self._guarded(note.table, partial(self._finish, note))
+                guarded(note.table, partial(self._finish, note))
 
     def _finish(self, note: Removal) -> None:
         try:
@@ -114,13 +114,14 @@ class TableRetention:
         active = self._store.active_runs([run_id for run_id, _ in found])
         for run_id, attempt in found:
             if run_id not in active:
-                self._guarded(f"run {run_id}", partial(self._warehouse.discard, run_id, attempt))
+                guarded(f"run {run_id}", partial(self._warehouse.discard, run_id, attempt))
 
-    def _guarded(self, what: str, action: Callable[[], object]) -> None:
-        """One table that resists must not stand before the others."""
-        try:
-            action()
-        except Unavailable:
-            raise
-        except (OrchError, OSError, ValueError) as error:
-            log.warning("retention.stuck", extra={"table": what, "error": str(error)})
+
+def guarded(what: str, action: Callable[[], object]) -> None:
+    """One table that resists must not stand before the others."""
+    try:
+        action()
+    except Unavailable:
+        raise
+    except (OrchError, OSError, ValueError) as error:
+        log.warning("retention.stuck", extra={"table": what, "error": str(error)})

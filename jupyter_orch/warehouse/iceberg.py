@@ -209,6 +209,11 @@ class IcebergWarehouse:
         with self._told():
             self._lake.delete_files(table, paths)
 
+    def delete_orphans(self, table: str, *, older_than: datetime) -> int:
+        """Deletes old files of a table that no commit names; answers how many."""
+        with self._told():
+            return self._lake.delete_orphans(table, older_than=older_than)
+
     def leftovers(self, *, untouched_since: datetime) -> tuple[tuple[RunId, int], ...]:
         """Attempts that staged something and have not been heard of since."""
         instant = untouched_since.timestamp()

@@ -4,6 +4,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pyiceberg.table import Table
@@ -20,6 +21,7 @@ from jupyter_orch.warehouse import (
     expiry,
     heads,
     names,
+    orphans,
     preview,
     probe,
     publish,
@@ -225,6 +227,20 @@ class Lake:
     def delete_files(self, table: str, paths: Sequence[str]) -> None:
         """Deletes files that no version holds."""
         publish.delete_files(self.load(table), paths)
+
+    def delete_orphans(self, table: str, *, older_than: datetime) -> int:
+        """Deletes old files of a table that no commit names; answers how many."""
+        identifier = names.identify(table, self._settings.warehouse)
+        if identifier[0] in names.HIDDEN_SCHEMAS:
+            return 0
+        own = ".".join(identifier)
+        return orphans.delete(
+            own,
+            partial(self.load, table),
+            lambda: [place for name, place in self.heads().items() if name != own],
+            self._settings.warehouse,
+            older_than=older_than,
+        )
 
     def load(self, table: str) -> Table:
         """The table as pyiceberg has it, for readers in this process.

@@ -24,6 +24,7 @@ def test_without_settings_nobody_is_told_and_runs_stay_for_90_days(tmp_path) -> 
     settings = notify(tmp_path)
     assert (settings.notify.smtp.host, settings.notify.channels) == ("", {})
     assert (settings.retention_days, settings.retention_batch) == (90, 500)
+    assert (settings.retention_versions, settings.retention_orphan_days) == (500, 3)
 
 
 def test_channels_come_from_the_file_and_from_variables(tmp_path) -> None:
@@ -95,6 +96,18 @@ def test_inv9_absurd_retention_is_refused(tmp_path, days: str) -> None:
     with pytest.raises(BadInput) as caught:
         load(environ, tmp_path / "none.toml")
     assert caught.value.field == "retention.days"
+
+
+@pytest.mark.parametrize("days", ["0.5", "0.999", "-1", "nan", "1e9"])
+def test_inv9_files_of_writers_that_go_on_cannot_be_declared_old(tmp_path, days: str) -> None:
+    """A day at least, or never."""
+    environ = {"JUPYTER_ORCH__RETENTION__ORPHAN_DAYS": days}
+    with pytest.raises(BadInput) as caught:
+        load(environ, tmp_path / "none.toml")
+    assert caught.value.field == "retention.orphan_days"
+    for good in ("0", "1", "1.5"):
+        environ = {"JUPYTER_ORCH__RETENTION__ORPHAN_DAYS": good}
+        assert load(environ, tmp_path / "none.toml").retention_orphan_days == float(good)
 
 
 def test_inv10_doctor_shows_every_setting_and_no_secret(tmp_path) -> None:
