@@ -19,7 +19,7 @@ from pyiceberg.exceptions import (
     TableAlreadyExistsError,
     ValidationException,
 )
-from pyiceberg.table import Table
+from pyiceberg.table import Table, TableProperties
 from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.table.update import (
@@ -32,6 +32,7 @@ from pyiceberg.table.update import (
     TableRequirement,
     TableUpdate,
 )
+from pyiceberg.utils.properties import property_as_bool
 from sqlalchemy.exc import SQLAlchemyError
 
 from jupyter_orch.domain.errors import OrchError, Refused, Unavailable
@@ -59,6 +60,8 @@ _WORTH_ANOTHER_TRY = (
 
 #: pyiceberg's word for a snapshot that was built while another one was committed.
 _OVERTAKEN = "sequence number"
+
+_DELETES_OLD = TableProperties.METADATA_DELETE_AFTER_COMMIT_ENABLED
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -238,7 +241,12 @@ def _gave_up(settings: Settings, name: str, error: Exception) -> OrchError:
 def _commit(
     table: Table, requirements: Sequence[TableRequirement], updates: Sequence[TableUpdate]
 ) -> None:
-    table.catalog.commit_table(table, tuple(requirements), tuple(updates))
+    answer = table.catalog.commit_table(table, tuple(requirements), tuple(updates))
+    # pyiceberg does this for its own transactions alone
+    if property_as_bool(answer.metadata.properties, _DELETES_OLD, default=False):
+        left = {entry.metadata_file for entry in answer.metadata.metadata_log}
+        before = (entry.metadata_file for entry in table.metadata.metadata_log)
+        delete_files(table, [file for file in before if file not in left])
 
 
 def _same(table: Table) -> TableRequirement:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
-from pyiceberg.exceptions import NamespaceAlreadyExistsError
+from pyiceberg.exceptions import NamespaceAlreadyExistsError, ValidationError
 from pyiceberg.io import FileIO
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 from pyiceberg.table import CommitTableResponse, Table
@@ -23,6 +23,7 @@ from pyiceberg.table.update import TableRequirement, TableUpdate
 from pyiceberg.typedef import EMPTY_DICT, Identifier, Properties
 from sqlalchemy.exc import IntegrityError
 
+from jupyter_orch.domain.errors import Refused
 from jupyter_orch.settings import WarehouseSettings
 from jupyter_orch.warehouse.credentials import value_of
 
@@ -102,7 +103,10 @@ class FileCatalog(SqlCatalog):
         with self._knowing:
             known = self._known.get(location or "")
         if known is None or location is None:
-            read = super()._convert_orm_to_iceberg(orm_table)
+            try:
+                read = super()._convert_orm_to_iceberg(orm_table)
+            except (ValidationError, ValueError) as error:
+                raise _broken(orm_table, error) from error
             self._remember(read.metadata_location, read.metadata)
             return read
         schema = Catalog.identifier_to_tuple(orm_table.table_namespace)
@@ -132,6 +136,16 @@ class FileCatalog(SqlCatalog):
     ) -> FileIO:
         del properties
         return super()._load_file_io(location=location)
+
+
+def _broken(orm_table: IcebergTables, error: Exception) -> Refused:
+    said = (str(error).splitlines() or [type(error).__name__])[0]
+    return Refused(
+        f"The table {orm_table.table_namespace}.{orm_table.table_name} cannot be read: its newest "
+        f"metadata is broken ({said.rstrip('.:')}).",
+        field="table",
+        hint=f"Put the file back: {orm_table.metadata_location}",
+    )
 
 
 def file_properties(warehouse: WarehouseSettings) -> dict[str, str]:

@@ -79,7 +79,7 @@ class Lake:
         return sorted(row["n"] for row in self.rows(table, version))
 
 
-def listed(lake: Lake, store: SqlStore | None = None) -> dict[str, TableInfo]:
+def listed(lake: Lake, store: SqlStore | MemoryStore | None = None) -> dict[str, TableInfo]:
     """The list of tables, as the service shows it."""
     kept = store or MemoryStore()
     tables = Tables(kept, kept, lake.warehouse, TableLog(kept, lake.warehouse))

@@ -6,9 +6,10 @@ import pytest
 
 from jupyter_orch.domain.errors import BadInput, NotFound, Refused
 from jupyter_orch.settings import load
+from jupyter_orch.store.memory import MemoryStore
 from jupyter_orch.warehouse.iceberg import IcebergWarehouse
 
-from .conftest import Lake, days
+from .conftest import Lake, days, listed
 
 TABLE = "analytics.flights"
 
@@ -139,3 +140,38 @@ def test_markers_that_a_notebook_made_up_stop_no_discard(lake: Lake) -> None:
     lake.warehouse.discard(who.run_id, 1)
     assert not markers.exists()
     assert staged.branch is None
+
+
+def test_old_metadata_goes_with_the_commit_that_no_longer_names_it(lake: Lake) -> None:
+    """A file of metadata for each commit would outgrow the table."""
+    lake.write(TABLE, days("2013-01-01", 1))
+    most = {"write.metadata.previous-versions-max": "3"}
+    with lake.warehouse.load(TABLE).transaction() as transaction:
+        transaction.set_properties(most)
+    made = []
+    for number in range(4):
+        lake.write(TABLE, days("2013-01-01", number))
+        made.append(lake.warehouse.load(TABLE).metadata_location)
+    table = lake.warehouse.load(TABLE)
+    named = {table.metadata_location, *(each.metadata_file for each in table.metadata.metadata_log)}
+    assert len(named) == 4
+    there = {place for place in made if table.io.new_input(place).exists()}
+    assert there == named.intersection(made) != set(made)
+
+
+def test_a_table_of_broken_metadata_is_named_and_holds_up_no_other(lake: Lake) -> None:
+    """The list goes on, with what was known of it; whoever asks for it reads what is wrong."""
+    store = MemoryStore()
+    lake.write(TABLE, days("2013-01-01", 1))
+    listed(lake, store)
+    lake.write(TABLE, days("2013-01-01", 2))
+    place = lake.warehouse.load(TABLE).metadata_location
+    with lake.warehouse.load(TABLE).io.new_output(place).create(overwrite=True) as file:
+        file.write(b'{"format-version": 2, "table-')
+    lake.write("analytics.other", days("2013-01-01", 3))
+    again = Lake(lake.settings)
+    assert set(listed(again, store)) == {TABLE, "analytics.other"}
+    with pytest.raises(Refused, match=r"analytics\.flights cannot be read") as caught:
+        again.warehouse.load(TABLE)
+    assert (caught.value.field, place in caught.value.hint) == ("table", True)
+    again.warehouse.close()
