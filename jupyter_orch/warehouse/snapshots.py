@@ -6,6 +6,7 @@ list of updates with the requirements that the protocol asks for.
 """
 
 import itertools
+import math
 import secrets
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -52,10 +53,12 @@ WRITE_ID = "orch.write-id"
 TOTAL_ROWS = "orch.total-rows"
 #: Iceberg's own word for the snapshot that a snapshot was picked from: its files are kept.
 SOURCE_SNAPSHOT = "source-snapshot-id"
-#: So many manifests are put together, up to a size that still leaves most of them unread when one
-#: slice is replaced.
+#: So many manifests are put together, up to a size that grows with the root of the table's files:
+#: who replaces one slice reads and writes the manifest that has its file, and the list of all of
+#: them. Both together are least when a manifest has about as many files as there are manifests.
 _MANY_MANIFESTS = 100
-_MANIFEST_BYTES = 256 * 1024
+_MANIFEST_BYTES = range(16 * 1024, 256 * 1024)
+_MANIFEST_BYTES_OF_ONE_FILE = 850
 _MAX_SNAPSHOT_ID = (1 << 53) - 1
 _ROW = "__row"
 
@@ -234,8 +237,12 @@ class _Rewrite(_OverwriteFiles):
         data = [item for item in manifests if item.content == ManifestContent.DATA]
         if len(data) < _MANY_MANIFESTS:
             return manifests
+        files = sum(
+            (each.added_files_count or 0) + (each.existing_files_count or 0) for each in data
+        )
+        size = round(_MANIFEST_BYTES_OF_ONE_FILE * math.sqrt(files))
         merge = _ManifestMergeManager(
-            target_size_bytes=_MANIFEST_BYTES,
+            target_size_bytes=min(max(size, _MANIFEST_BYTES.start), _MANIFEST_BYTES.stop),
             min_count_to_merge=_MANY_MANIFESTS,
             merge_enabled=True,
             snapshot_producer=self,

@@ -19,6 +19,8 @@ from pyiceberg.io import FileIO
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 from pyiceberg.table import CommitTableResponse, Table
 from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.refs import SnapshotRef
+from pyiceberg.table.snapshots import MetadataLogEntry, Snapshot, SnapshotLogEntry
 from pyiceberg.table.update import TableRequirement, TableUpdate
 from pyiceberg.typedef import EMPTY_DICT, Identifier, Properties
 from sqlalchemy.exc import IntegrityError
@@ -32,8 +34,20 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 5.0
 _REQUEST_SECONDS = 30.0
+#: Parts of a table's metadata that never change. Each commit copies all of them, thousands in a
+#: table of many versions, only to be on the safe side.
+_FROZEN = (MetadataLogEntry, Snapshot, SnapshotLogEntry, SnapshotRef)
 #: Tables whose newest metadata a catalog holds; those of 500 versions take about 2 MB each.
 _KNOWN_TABLES = 8
+
+
+def _itself(part: Any, _memo: object = None) -> Any:
+    """The copy of what never changes."""
+    return part
+
+
+for _kind in _FROZEN:
+    _kind.__deepcopy__ = _itself  # type: ignore[assignment]
 
 
 class Files(PyArrowFileIO):

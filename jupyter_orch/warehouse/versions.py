@@ -54,13 +54,11 @@ def snapshot_of_run(table: Table, run_id: RunId, sequence: int = 1) -> Snapshot 
     reference = table.metadata.refs.get(names.tag(run_id, sequence))
     if reference is not None:
         return table.metadata.snapshot_by_id(reference.snapshot_id)
+    wanted = {f"{_PREFIX}run-id": run_id, f"{_PREFIX}sequence": str(sequence)}.items()
     log = Log(table)
     for entry in reversed(log.entries):
         snapshot = log.snapshots.get(entry.snapshot_id)
-        if snapshot is None:
-            continue
-        noted = known(snapshot)
-        if noted.get("run-id") == run_id and noted.get("sequence") == str(sequence):
+        if snapshot is not None and wanted <= _summary(snapshot).items():
             return snapshot
     return None
 

@@ -175,3 +175,14 @@ def test_a_table_of_broken_metadata_is_named_and_holds_up_no_other(lake: Lake) -
         again.warehouse.load(TABLE)
     assert (caught.value.field, place in caught.value.hint) == ("table", True)
     again.warehouse.close()
+
+
+def test_a_commit_copies_no_version_that_is_there(lake: Lake) -> None:
+    """What a version costs would else grow with how many there are."""
+    for number in range(3):
+        lake.write(TABLE, days("2013-01-01", number))
+    before = lake.warehouse.load(TABLE).metadata.snapshots
+    lake.write(TABLE, days("2013-01-01", 4))
+    after = {each.snapshot_id: each for each in lake.warehouse.load(TABLE).metadata.snapshots}
+    assert len(before) == 3
+    assert all(after[each.snapshot_id] is each for each in before)
