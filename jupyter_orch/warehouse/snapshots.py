@@ -57,8 +57,8 @@ SOURCE_SNAPSHOT = "source-snapshot-id"
 #: who replaces one slice reads and writes the manifest that has its file, and the list of all of
 #: them. Both together are least when a manifest has about as many files as there are manifests.
 _MANY_MANIFESTS = 100
-_MANIFEST_BYTES = range(16 * 1024, 256 * 1024)
-_MANIFEST_BYTES_OF_ONE_FILE = 850
+_SMALLEST_MANIFEST, _LARGEST_MANIFEST = 16 * 1024, 256 * 1024  # bytes
+_MANIFEST_OF_ONE_FILE = 850  # bytes
 _MAX_SNAPSHOT_ID = (1 << 53) - 1
 _ROW = "__row"
 
@@ -240,9 +240,9 @@ class _Rewrite(_OverwriteFiles):
         files = sum(
             (each.added_files_count or 0) + (each.existing_files_count or 0) for each in data
         )
-        size = round(_MANIFEST_BYTES_OF_ONE_FILE * math.sqrt(files))
+        size = round(_MANIFEST_OF_ONE_FILE * math.sqrt(files))
         merge = _ManifestMergeManager(
-            target_size_bytes=min(max(size, _MANIFEST_BYTES.start), _MANIFEST_BYTES.stop),
+            target_size_bytes=min(max(size, _SMALLEST_MANIFEST), _LARGEST_MANIFEST),
             min_count_to_merge=_MANY_MANIFESTS,
             merge_enabled=True,
             snapshot_producer=self,
