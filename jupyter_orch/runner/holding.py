@@ -33,7 +33,9 @@ class Holding:
         return self._lost.is_set()
 
     def lose(self) -> None:
-        """Says that the lease is lost."""
+        """Says that the lease is lost, however that was found out."""
+        if not self.lost:
+            _log.warning("lease.lost", extra={"run_id": self.run.id, "attempt": self.run.attempt})
         self._lost.set()
 
     def progress(self, done: int, total: int) -> None:

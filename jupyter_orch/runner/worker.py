@@ -243,7 +243,6 @@ class Worker:
         self._renewed = asked
         for (run_id, _), task in tasks.items():
             if run_id not in kept and not task.holding.ending:
-                _log.warning("lease.lost", extra={"run_id": run_id})
                 task.abandon()
         self._ledger.reap()
 

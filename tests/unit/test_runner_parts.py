@@ -15,9 +15,10 @@ from jupyter_orch.domain.states import Reason, RunState
 from jupyter_orch.execution.outputs import Ending
 from jupyter_orch.execution.private import channel_path, private_folder
 from jupyter_orch.runner.environment import kernel_environment
-from jupyter_orch.runner.holding import retry_delay
+from jupyter_orch.runner.holding import Holding, retry_delay
 from jupyter_orch.runner.process import clear_leftovers, kill_marked
 from jupyter_orch.settings import Settings, load
+from jupyter_orch.store.memory import MemoryStore
 
 
 @pytest.fixture
@@ -100,10 +101,10 @@ def test_only_marked_processes_are_killed(tmp_path: Path) -> None:
         other.wait()
 
 
-def failed(attempt: int, reason: Reason, *, free: int = 0, **policies: Any) -> float | None:
-    """The wait after this attempt failed; `free` attempts cost no retry."""
+def a_run(attempt: int, *, free: int = 0, **policies: Any) -> Run:
+    """In this attempt; `free` earlier ones cost no retry."""
     now = datetime.now(UTC)
-    run = Run(
+    return Run(
         id=RunId("r"),
         team=DEFAULT_TEAM,
         job_id=None,
@@ -123,7 +124,23 @@ def failed(attempt: int, reason: Reason, *, free: int = 0, **policies: Any) -> f
         created_by="u",
         created_at=now,
     )
-    return retry_delay(run, Ending(state=RunState.FAILED, reason=reason))
+
+
+def failed(attempt: int, reason: Reason, *, free: int = 0, **policies: Any) -> float | None:
+    """The wait after this attempt failed."""
+    ending = Ending(state=RunState.FAILED, reason=reason)
+    return retry_delay(a_run(attempt, free=free, **policies), ending)
+
+
+def test_a_lost_lease_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever finds it out: nothing else is heard of the attempt on this worker."""
+    holding = Holding(a_run(attempt=2), worker="w", ledger=MemoryStore())
+    assert not holding.lost
+    holding.lose()
+    holding.lose()
+    assert holding.lost
+    (told,) = [record for record in caplog.records if record.message == "lease.lost"]
+    assert (told.run_id, told.attempt) == ("r", 2)  # type: ignore[attr-defined]
 
 
 def test_retries_wait_longer_each_time() -> None:
