@@ -129,6 +129,7 @@ class Supervisor:
             _log.exception("attempt.failed", extra={"run_id": self._run.id})
             ending = _platform_error(error)
         if ending is None or self.holding.lost:
+            self.holding.lose()  # a refused publish intent has told nobody yet
             return
         # A stop that was asked for after the end changes nothing of it.
         retry = 0.0 if ending is _HAND_BACK else retry_delay(self._run, ending)

@@ -76,7 +76,10 @@ def end(
     error: RunError | None = None,
     **values: Any,
 ) -> bool:
-    """Brings a run to a terminal state, takes its lease away and notes whom to tell."""
+    """Brings a run to a terminal state by nobody's word but ours, and notes whom to tell.
+
+    Nobody holds it afterwards: whoever did is refused, also when it says the same end.
+    """
     ended = move(
         connection,
         run_id,
@@ -84,6 +87,7 @@ def end(
         reason=reason,
         **end_row(state, reason, error),
         ended_at=at,
+        owner=None,
         lease_until=None,
         queue_until=None,
         late_at=None,

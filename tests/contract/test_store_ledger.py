@@ -165,6 +165,18 @@ def test_inv3_a_frozen_worker_that_comes_back_is_refused(store: SqlStore) -> Non
     assert store.finish("w", run.id, 2, state=RunState.SUCCEEDED)
 
 
+@pytest.mark.parametrize("says", [RunState.CANCELLED, RunState.FAILED])
+def test_inv3_who_was_given_up_is_refused_even_the_end_that_came(store: SqlStore, says) -> None:
+    """It ended nothing, and hears so, also when it wants what became of the run without it."""
+    run = store.open_adhoc(run_of(kind="adhoc"), worker="w", lease_seconds=EXPIRED)
+    if says is RunState.CANCELLED:
+        store.request_cancel(run.id, user="ada")
+    store.reap()
+    assert state_of(store, run) is says
+    assert store.news("w", [run.id], room=False).cancelled == ()
+    assert not store.finish("w", run.id, 1, state=says)
+
+
 def test_inv3_an_end_is_final(store: SqlStore) -> None:
     """The holder hears the same answer again, and no other end replaces it."""
     run = store.add_run(run_of())
