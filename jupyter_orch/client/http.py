@@ -5,22 +5,12 @@ Answers are plain dicts and lists, as docs/reference/rest-api.md describes them.
 
 import os
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
-from urllib.parse import quote
+from typing import Any, cast
 
-from jupyter_orch.client.transport import SOCKET, endpoint, listens, not_running
-from jupyter_orch.domain.errors import OrchError, Unavailable, from_problem
-from jupyter_orch.settings import Settings, load
-
-if TYPE_CHECKING:
-    import httpx
-
-BASE = "/jupyter-orch/api/v1"
-TIMEOUT = 120.0  # seconds for one answer; a cold warehouse may take its time
+from jupyter_orch.client.calls import Calls, part
 
 
-class Client:
+class Client(Calls):
     """The whole REST API as methods.
 
     Without arguments it finds the service of this machine by its unix socket, or `service.url`.
@@ -29,35 +19,6 @@ class Client:
         Unavailable: From every method, when no service answers.
         OrchError: From every method, the subclass that fits the service's refusal.
     """
-
-    def __init__(
-        self, url: str | None = None, token: str | None = None, *, settings: Settings | None = None
-    ) -> None:
-        import httpx
-
-        self._settings = settings or load()
-        is_local = not (url or self._settings.service_url)
-        self._socket = self._settings.state_dir / SOCKET if is_local else None
-        self._reached = False
-        self._http = httpx.Client(
-            **endpoint(self._settings, url, token),
-            timeout=httpx.Timeout(TIMEOUT, connect=5.0),
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Closes the connection."""
-        self._http.close()
 
     # ---------------------------------------------------------------- jobs
 
@@ -82,7 +43,7 @@ class Client:
 
     def job(self, key: str) -> dict[str, Any]:
         """One job by id or name, with its last run and next due instant."""
-        return self._get(f"/jobs/{_part(key)}")
+        return self._get(f"/jobs/{part(key)}")
 
     def create_job(
         self, spec: Mapping[str, Any], *, idempotency_key: str | None = None
@@ -94,23 +55,23 @@ class Client:
         self, key: str, spec: Mapping[str, Any], *, version: int | None = None
     ) -> dict[str, Any]:
         """Saves the next version; refused when `version` is not the current one any more."""
-        return self._send("PUT", f"/jobs/{_part(key)}", spec, if_match=version)
+        return self._send("PUT", f"/jobs/{part(key)}", spec, if_match=version)
 
     def pause(self, key: str) -> dict[str, Any]:
         """Stops the triggers of a job."""
-        return self._send("POST", f"/jobs/{_part(key)}:pause")
+        return self._send("POST", f"/jobs/{part(key)}:pause")
 
     def resume(self, key: str) -> dict[str, Any]:
         """Lets the triggers of a job fire from now on."""
-        return self._send("POST", f"/jobs/{_part(key)}:resume")
+        return self._send("POST", f"/jobs/{part(key)}:resume")
 
     def delete_job(self, key: str, *, version: int | None = None) -> None:
         """Removes a job; its runs stay. Refused when `version` is not the current one any more."""
-        self._send("DELETE", f"/jobs/{_part(key)}", if_match=version)
+        self._send("DELETE", f"/jobs/{part(key)}", if_match=version)
 
     def schema(self, key: str) -> dict[str, Any]:
         """JSON Schema of a job's parameters."""
-        return self._get(f"/jobs/{_part(key)}/schema")
+        return self._get(f"/jobs/{part(key)}/schema")
 
     def run(
         self,
@@ -138,7 +99,7 @@ class Client:
             "interval_start": interval_start,
             "interval_end": interval_end,
         }
-        return self._send("POST", f"/jobs/{_part(key)}:run", body, idempotency_key=idempotency_key)
+        return self._send("POST", f"/jobs/{part(key)}:run", body, idempotency_key=idempotency_key)
 
     def interval(
         self,
@@ -154,7 +115,7 @@ class Client:
             "interval_start": interval_start,
             "interval_end": interval_end,
         }
-        return self._get(f"/jobs/{_part(key)}/interval", query)
+        return self._get(f"/jobs/{part(key)}/interval", query)
 
     # ---------------------------------------------------------------- runs
 
@@ -201,7 +162,7 @@ class Client:
 
     def run_detail(self, run_id: str) -> dict[str, Any]:
         """Everything about one run that is not in its files."""
-        return self._get(f"/runs/{_part(run_id)}")
+        return self._get(f"/runs/{part(run_id)}")
 
     def rerun(
         self,
@@ -214,32 +175,32 @@ class Client:
         """Queues a repetition of a run, with other values where given."""
         body = {"parameters": dict(parameters or {}), "latest_notebook": latest_notebook}
         return self._send(
-            "POST", f"/runs/{_part(run_id)}:rerun", body, idempotency_key=idempotency_key
+            "POST", f"/runs/{part(run_id)}:rerun", body, idempotency_key=idempotency_key
         )
 
     def cancel(self, run_id: str) -> dict[str, Any]:
         """Ends a queued run, or asks a running one to stop."""
-        return self._send("POST", f"/runs/{_part(run_id)}:cancel")
+        return self._send("POST", f"/runs/{part(run_id)}:cancel")
 
     def pin(self, run_id: str) -> dict[str, Any]:
         """Keeps a run from retention."""
-        return self._send("POST", f"/runs/{_part(run_id)}:pin")
+        return self._send("POST", f"/runs/{part(run_id)}:pin")
 
     def unpin(self, run_id: str) -> dict[str, Any]:
         """Lets a run go when it is old."""
-        return self._send("POST", f"/runs/{_part(run_id)}:unpin")
+        return self._send("POST", f"/runs/{part(run_id)}:unpin")
 
     def notebook(self, run_id: str, *, attempt: int | None = None) -> dict[str, Any]:
         """The executed notebook as nbformat JSON."""
-        return self._get(f"/runs/{_part(run_id)}/notebook", {"attempt": attempt})
+        return self._get(f"/runs/{part(run_id)}/notebook", {"attempt": attempt})
 
     def live(self, run_id: str) -> dict[str, Any]:
         """The running cell with its outputs so far, and the queries that it waits for."""
-        return self._get(f"/runs/{_part(run_id)}/live")
+        return self._get(f"/runs/{part(run_id)}/live")
 
     def log(self, run_id: str, *, attempt: int | None = None) -> dict[str, Any]:
         """The end of a run's log."""
-        return self._get(f"/runs/{_part(run_id)}/log", {"attempt": attempt})
+        return self._get(f"/runs/{part(run_id)}/log", {"attempt": attempt})
 
     # ---------------------------------------------------------------- backfills
 
@@ -271,11 +232,11 @@ class Client:
 
     def backfill(self, backfill_id: str) -> dict[str, Any]:
         """One backfill, its runs counted by state."""
-        return self._get(f"/backfills/{_part(backfill_id)}")
+        return self._get(f"/backfills/{part(backfill_id)}")
 
     def cancel_backfill(self, backfill_id: str) -> dict[str, Any]:
         """Ends a backfill with all of its runs."""
-        return self._send("POST", f"/backfills/{_part(backfill_id)}:cancel")
+        return self._send("POST", f"/backfills/{part(backfill_id)}:cancel")
 
     # ---------------------------------------------------------------- tables
 
@@ -287,24 +248,24 @@ class Client:
         self, table: str, *, cursor: str | None = None, limit: int | None = None
     ) -> dict[str, Any]:
         """A page of a table's versions, newest first, also those that have expired."""
-        return self._get(f"/tables/{_part(table)}/versions", {"cursor": cursor, "limit": limit})
+        return self._get(f"/tables/{part(table)}/versions", {"cursor": cursor, "limit": limit})
 
     def preview_table(self, table: str, *, version: int | None = None) -> dict[str, Any]:
         """Columns and a few rows."""
-        return self._get(f"/tables/{_part(table)}/preview", {"version": version})
+        return self._get(f"/tables/{part(table)}/preview", {"version": version})
 
     def diff(
         self, table: str, before: int, after: int, *, keys: Sequence[str] = ()
     ) -> dict[str, Any]:
         """What changed from one version to another; `keys` tell rows apart."""
         query = {"before": before, "after": after, "key": list(keys)}
-        path = f"/tables/{_part(table)}/diff"
+        path = f"/tables/{part(table)}/diff"
         # The engine has a limit of its own; whoever gives up earlier only closes the connection.
         return cast("dict[str, Any]", self._request("GET", path, params=query, timeout=None))
 
     def plan_rollback(self, table: str, version: int) -> dict[str, Any]:
         """Which versions a roll back would undo."""
-        path = f"/tables/{_part(table)}:plan-rollback"
+        path = f"/tables/{part(table)}:plan-rollback"
         return self._send("POST", path, {"version": version})
 
     def rollback(
@@ -315,11 +276,11 @@ class Client:
         Refused when `current` is given and is not what readers see any more.
         """
         body = {"version": version, "reason": reason}
-        return self._send("POST", f"/tables/{_part(table)}:rollback", body, if_match=current)
+        return self._send("POST", f"/tables/{part(table)}:rollback", body, if_match=current)
 
     def plan_undo(self, run_id: str) -> dict[str, Any]:
         """What undoing a run would do to what it published."""
-        return self._send("POST", f"/runs/{_part(run_id)}:plan-undo")
+        return self._send("POST", f"/runs/{part(run_id)}:plan-undo")
 
     def undo(
         self,
@@ -338,15 +299,15 @@ class Client:
             reason: A sentence that stays with the new versions.
         """
         body = {"force": force, "reason": reason}
-        return self._send("POST", f"/runs/{_part(run_id)}:undo", body, if_match=tag)
+        return self._send("POST", f"/runs/{part(run_id)}:undo", body, if_match=tag)
 
     def pin_version(self, table: str, version: int) -> dict[str, Any]:
         """Keeps a version of a table from retention."""
-        return self._send("POST", f"/tables/{_part(table)}:pin", {"version": version})
+        return self._send("POST", f"/tables/{part(table)}:pin", {"version": version})
 
     def unpin_version(self, table: str, version: int) -> dict[str, Any]:
         """Lets a version of a table go when it is old."""
-        return self._send("POST", f"/tables/{_part(table)}:unpin", {"version": version})
+        return self._send("POST", f"/tables/{part(table)}:unpin", {"version": version})
 
     # ---------------------------------------------------------------- pools
 
@@ -356,7 +317,7 @@ class Client:
 
     def pool(self, name: str) -> dict[str, Any]:
         """One pool."""
-        return self._get(f"/pools/{_part(name)}")
+        return self._get(f"/pools/{part(name)}")
 
     def set_pool(
         self, name: str, slots: int | None, *, tag: int | str | None = None
@@ -365,11 +326,11 @@ class Client:
 
         With a `tag`, the slots that you saw or `none`, it is refused when they are others by now.
         """
-        return self._send("PUT", f"/pools/{_part(name)}", {"slots": slots}, if_match=tag)
+        return self._send("PUT", f"/pools/{part(name)}", {"slots": slots}, if_match=tag)
 
     def delete_pool(self, name: str, *, tag: int | str | None = None) -> None:
         """Removes the limit of a pool; a `tag` guards as in `set_pool`."""
-        self._send("DELETE", f"/pools/{_part(name)}", if_match=tag)
+        self._send("DELETE", f"/pools/{part(name)}", if_match=tag)
 
     # ---------------------------------------------------------------- channels
 
@@ -406,63 +367,3 @@ class Client:
     def call_ledger(self, method: str, arguments: Mapping[str, Any]) -> Any:
         """A method of the ledger, arguments and answer as JSON."""
         return self._request("POST", f"/ledger:{method}", json=arguments)
-
-    # ---------------------------------------------------------------- HTTP
-
-    def _get(self, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        given = {name: value for name, value in (query or {}).items() if value not in (None, "")}
-        return cast("dict[str, Any]", self._request("GET", path, params=given))
-
-    def _send(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        idempotency_key: str | None = None,
-        if_match: int | str | None = None,
-    ) -> dict[str, Any]:
-        headers = {}
-        if idempotency_key:
-            headers["Idempotency-Key"] = idempotency_key
-        if if_match is not None:
-            headers["If-Match"] = f'"{if_match}"'
-        answer = self._request(method, path, json=body, headers=headers)
-        return cast("dict[str, Any]", answer)
-
-    def _request(self, method: str, path: str, **more: Any) -> Any:
-        import httpx
-
-        if self._socket and not self._reached and not listens(self._socket):
-            raise not_running(self._settings)
-        try:
-            response = self._http.request(method, BASE + path, **more)
-            self._reached = True
-        except httpx.ConnectError:
-            self._reached = False
-            raise not_running(self._settings) from None
-        except httpx.HTTPError as error:
-            raise Unavailable(
-                f"The service stopped answering: {type(error).__name__}.", field="service"
-            ) from None
-        if response.is_error:
-            raise _error(response)
-        return response.json() if response.content else None
-
-
-def _part(value: str) -> str:
-    return quote(value, safe="")
-
-
-def _error(response: "httpx.Response") -> OrchError:
-    try:
-        problem = response.json()
-    except ValueError:
-        problem = None
-    if isinstance(problem, dict) and "title" in problem:
-        return from_problem(problem)
-    return Unavailable(
-        f"Something that is not the service answered with status {response.status_code}.",
-        field="service",
-        hint="Check service.url and the token.",
-    )

@@ -3,7 +3,6 @@
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from jupyter_orch.ports import Artifacts, Ledger, Warehouse
 from jupyter_orch.runner.environment import kernel_environment
 from jupyter_orch.runner.holding import Holding, retry_delay
 from jupyter_orch.runner.launcher import Launched, Launcher
+from jupyter_orch.runner.queries import StartedQueries
 from jupyter_orch.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -37,7 +37,6 @@ _GRACE = 2.0
 _LAST_QUERIES = 1.0  # seconds that an attempt waits for the end of its queries
 _TICK = 1.0  # seconds; stops and events wake the watch earlier
 _PROGRESS_PAUSE = 0.2  # seconds between two reports of progress
-_QUERIES_KEPT = 32  # the latest ones; older ones have ended
 _MEGABYTE = 1_000_000
 NOTEBOOK = "notebook.ipynb"
 
@@ -94,7 +93,7 @@ class Supervisor:
         self._reached: int | None = None
         #: What was last heard of an execution that ended without a result.
         self._last_words = ""
-        self._queries: deque[str] = deque(maxlen=_QUERIES_KEPT)
+        self._queries = StartedQueries(self.holding, warehouse)
         self._lock = threading.Lock()
 
     def cancel(self) -> None:
@@ -175,7 +174,7 @@ class Supervisor:
             tables=TableRequests(self._warehouse, folder, user=run.created_by),
             settings=self._settings,
             mask=self._mask,
-            record_query=self._record_query,
+            record_query=self._queries.record,
             tell_query=queries.tell,
         )
         channel = ChannelServer(channel_path(folder), requests.handlers())
@@ -196,25 +195,7 @@ class Supervisor:
     ) -> dict[str, Any] | None:
         environment = kernel_environment(self._settings, folder, self._environ)
         child = self._launcher(
-            {
-                "log": str(kept / FILE_NAME),
-                "log_limit": int(self._settings.log_limit_mb * _MEGABYTE),
-                "request": {
-                    "input": str(folder / "input.ipynb"),
-                    "output": str(kept / NOTEBOOK),
-                    "notebook": self._run.notebook,
-                    "parameters": self._run.parameters,
-                    "kernel": self._run.kernel,
-                    "sockets": str(folder / "kernel"),
-                    "console": str(folder / "console"),
-                    "fork": self._settings.fork_kernels,
-                    "cwd": str(self._working_folder(folder, log)),
-                    "cell_timeout_seconds": self._run.policies.cell_timeout_seconds,
-                    "memory_limit": self._settings.memory_limit_mb * _MEGABYTE or None,
-                    "process_limit": self._settings.process_limit or None,
-                    "output_limit": int(self._settings.output_limit_mb * _MEGABYTE),
-                },
-            },
+            self._message(folder, kept, log),
             env=environment | channel.environment,
             folder=folder,
             channel=channel_path(folder),
@@ -226,6 +207,29 @@ class Supervisor:
             self._last_words = self._last_words or child.close()
             if self._last_words:  # who was to finish its file cannot any more
                 clear_asides(kept)
+
+    def _message(self, folder: Path, kept: Path, log: RunLog) -> dict[str, Any]:
+        """What the executor is told."""
+        settings = self._settings
+        return {
+            "log": str(kept / FILE_NAME),
+            "log_limit": int(settings.log_limit_mb * _MEGABYTE),
+            "request": {
+                "input": str(folder / "input.ipynb"),
+                "output": str(kept / NOTEBOOK),
+                "notebook": self._run.notebook,
+                "parameters": self._run.parameters,
+                "kernel": self._run.kernel,
+                "sockets": str(folder / "kernel"),
+                "console": str(folder / "console"),
+                "fork": settings.fork_kernels,
+                "cwd": str(self._working_folder(folder, log)),
+                "cell_timeout_seconds": self._run.policies.cell_timeout_seconds,
+                "memory_limit": settings.memory_limit_mb * _MEGABYTE or None,
+                "process_limit": settings.process_limit or None,
+                "output_limit": int(settings.output_limit_mb * _MEGABYTE),
+            },
+        }
 
     def _working_folder(self, folder: Path, log: RunLog) -> Path:
         """The notebook's own folder, so that modules beside it import."""
@@ -255,7 +259,7 @@ class Supervisor:
             elif self._stop is not None and kill_at is None:
                 log.write("attempt.stopping", reason=self._stop.reason)
                 child.stop()
-                self._stop_queries()
+                self._queries.stop()
                 kill_at = now + _GRACE
             moments = [moment for moment in (deadline, kill_at) if moment and moment > now]
             try:
@@ -293,27 +297,6 @@ class Supervisor:
             self.holding.progress(*self._untold)
             self._untold = None
 
-    def _record_query(self, query_id: str) -> None:
-        self._queries.append(query_id)
-        self.holding.record_query(query_id)
-
-    def _stop_queries(self) -> threading.Thread:
-        """Ends what the notebook left running in the warehouse, which may be slow to answer."""
-        queries = list(self._queries)
-
-        def stop() -> None:
-            for query_id in queries:
-                try:
-                    self._warehouse.cancel_query(query_id)
-                except Exception as error:  # noqa: BLE001 - the others have to be stopped as well
-                    _log.warning(
-                        "query.not_stopped", extra={"query": query_id, "error": str(error)}
-                    )
-
-        thread = threading.Thread(target=stop, name="stop-queries", daemon=True)
-        thread.start()
-        return thread
-
     def _mask(self, value: str) -> None:
         self._masker.add(value)
         if self._child is not None:
@@ -322,7 +305,7 @@ class Supervisor:
     def _conclude(self, result: dict[str, Any] | None, outputs: AttemptOutputs) -> Ending | None:
         if self._stop is not None or result is None or result["reason"] is not None:
             # Once more: an interrupted notebook may have begun another one.
-            self._stop_queries().join(_LAST_QUERIES)
+            self._queries.stop().join(_LAST_QUERIES)
         if self.holding.lost:
             self._discard(outputs)  # also what came after the take-over discarded the rest
             return None
