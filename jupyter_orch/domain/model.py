@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
 from jupyter_orch.domain.ids import BackfillId, JobId, RunId, TeamId
+from jupyter_orch.domain.live import Usual
 from jupyter_orch.domain.states import FailureClass, Reason, RunState
 
 #: A JSON value. Parameters are JSON on every road; a date travels as its ISO string.
@@ -254,6 +255,8 @@ class JobSummary:
     active_run: Run | None
     #: Next due instant over all triggers; absent when paused, broken or without triggers.
     next_due: datetime | None
+    #: How long its runs take, while one goes on; absent without history.
+    usual: Usual | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from jupyter_orch.domain.states import RunState
 from jupyter_orch.ports import Artifacts, Clock, Courier, Store
 from jupyter_orch.service.checks import check_spec, with_defaults
 from jupyter_orch.service.intervals import ANY, Wanted, choose
+from jupyter_orch.service.live import Outlook
 from jupyter_orch.service.notebooks import Notebooks
 from jupyter_orch.service.pages import page_size
 from jupyter_orch.service.rights import require
@@ -44,6 +45,7 @@ class Jobs:
         self._courier = courier
         self._timer = timer
         self._worker = worker
+        self._outlook = Outlook(store)
 
     def create(
         self,
@@ -163,7 +165,7 @@ class Jobs:
     def show(self, actor: Actor, key: str) -> JobSummary:
         """One job by id or name, with its last run and next due instant."""
         require(actor, "read")
-        return self._store.get_summary(self._store.get_job(actor.team, key).id)
+        return self._outlook.of(self._store.get_summary(self._store.get_job(actor.team, key).id))
 
     def list(
         self,
@@ -179,7 +181,7 @@ class Jobs:
         """Jobs by name; `notebook` keeps the ones of one notebook."""
         require(actor, "read")
         path = notebook and str(self._notebooks.resolve(notebook, root=root))
-        return self._store.list_jobs(
+        page = self._store.list_jobs(
             actor.team,
             search=search,
             notebook=path,
@@ -187,6 +189,7 @@ class Jobs:
             cursor=cursor,
             limit=page_size(limit),
         )
+        return replace(page, items=tuple(map(self._outlook.of, page.items)))
 
     def schema(self, actor: Actor, key: str) -> Mapping[str, Any]:
         """JSON Schema of the parameters of the next run, with the job's values as defaults."""

@@ -2,10 +2,13 @@
 
 import json
 import logging
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from jupyter_orch import wire
 from jupyter_orch.domain.errors import OrchError
+from jupyter_orch.domain.ids import JobId, RunId
 from jupyter_orch.domain.live import (
     CELL_FILE,
     HISTORY,
@@ -17,11 +20,12 @@ from jupyter_orch.domain.live import (
     Usual,
     usual,
 )
-from jupyter_orch.domain.model import Run
+from jupyter_orch.domain.model import JobSummary, Run
 from jupyter_orch.domain.states import TERMINAL, RunState
 from jupyter_orch.ports import Artifacts, Store
 
 _log = logging.getLogger(__name__)
+_MOST_JOBS = 10_000  # whose history is kept in mind; a few words each
 
 
 def live_of(artifacts: Artifacts, run: Run) -> Live:
@@ -48,6 +52,28 @@ def usual_of(store: Store, run: Run) -> Usual | None:
     if run.job_id is None or run.state in TERMINAL:
         return None
     return usual(store.durations(run.job_id, limit=HISTORY))
+
+
+class Outlook:
+    """How long runs take that go on, for lists that are asked for again and again.
+
+    A job's history is read anew once another run of it has ended.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._usual = lru_cache(maxsize=_MOST_JOBS)(self._read)
+
+    def of(self, summary: JobSummary) -> JobSummary:
+        """The same line of the list, with what is usual when a run goes on."""
+        run, last = summary.active_run, summary.last_run
+        if run is None or run.state is not RunState.RUNNING or last is None:
+            return summary
+        return replace(summary, usual=self._usual(summary.job.id, last.id))
+
+    def _read(self, job_id: JobId, last: RunId) -> Usual | None:
+        del last  # the history is the same as long as this is
+        return usual(self._store.durations(job_id, limit=HISTORY))
 
 
 def _read(artifacts: Artifacts, run: Run, name: str, kind: Any) -> Any:

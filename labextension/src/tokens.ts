@@ -246,6 +246,8 @@ export interface IJobSummary {
   last_run: IRun | null;
   active_run: IRun | null;
   next_due: string | null;
+  /** How long its runs take, while one goes on. */
+  usual: IUsual | null;
 }
 
 /** One thing that was looked at before a version was published. */

@@ -6,10 +6,17 @@ import * as React from 'react';
 import { expect, test } from 'vitest';
 
 import { Api } from '../src/api';
+import { JobRow } from '../src/components/JobRow';
 import { LiveCell } from '../src/components/LiveCell';
 import { RunProgress } from '../src/components/RunProgress';
 import { manyOf, outlook } from '../src/logic/progress';
-import type { ILive, IRun, IRunDetail, IUsual } from '../src/tokens';
+import type {
+  IJobSummary,
+  ILive,
+  IRun,
+  IRunDetail,
+  IUsual
+} from '../src/tokens';
 import { follow, joined } from '../src/viewer/stream';
 import { Answer, stage } from './kit';
 
@@ -48,6 +55,37 @@ test('counts are short', () => {
   expect([0, 9_999, 12_345, 1_234_567, 654_000_000, 2.5e9].map(manyOf)).toEqual(
     ['0', '9999', '12.3 k', '1.2 M', '654 M', '2.5 G']
   );
+});
+
+test('a job in the list says where its run is and what is left', () => {
+  const started_at = new Date(Date.now() - 41_000).toISOString();
+  const row = (run: object, usual: IUsual | null) =>
+    stage({}).show(
+      <JobRow
+        summary={
+          {
+            job: { id: 'j', error: null, spec: { name: 'a', triggers: [] } },
+            active_run: { ...RUN, started_at, ...run },
+            last_run: null,
+            next_due: null,
+            usual
+          } as unknown as IJobSummary
+        }
+        rowKey="a"
+        active={false}
+        onActive={() => undefined}
+      />
+    );
+  for (const [run, usual, words] of [
+    [{}, USUAL, 'cell 3 of 12 · about 2 min left'],
+    [{}, null, 'cell 3 of 12 · runs by hand'],
+    [{ cells_total: 0 }, null, 'running · runs by hand'],
+    [{ state: 'queued' }, USUAL, 'queued · runs by hand']
+  ] as const) {
+    const shown = row(run, usual);
+    expect(screen.getByText(words)).toBeTruthy();
+    shown.unmount();
+  }
 });
 
 test('the progress says cell, time and what is left, and announces the cell', () => {

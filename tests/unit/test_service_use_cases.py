@@ -60,6 +60,32 @@ def test_stale_edit_is_refused(service, ann, job) -> None:
     assert service.jobs.show(ann, job.id).job.spec.description == "one"
 
 
+def test_a_job_in_the_list_says_how_long_its_run_may_take(service, ann, job) -> None:
+    """By the runs that have ended; one that waits, and one without history, say nothing."""
+    ledger = service.ledger
+
+    def usual():
+        (listed,) = service.jobs.list(ann).items
+        assert service.jobs.show(ann, job.id) == listed
+        return listed.usual
+
+    def execute() -> RunId:
+        run = service.jobs.run(ann, job.id, {})
+        assert usual() is None
+        assert ledger.claim_runs("w", limit=1, lease_seconds=60)
+        return run.id
+
+    ended = 0
+    for state in (RunState.SUCCEEDED, RunState.FAILED, RunState.SUCCEEDED):
+        run_id = execute()
+        found = usual()
+        assert (found.runs if found else 0) == ended
+        ledger.finish("w", run_id, 1, state=state)
+        ended += state is RunState.SUCCEEDED
+        assert usual() is None
+    assert ended == 2
+
+
 def test_pause_and_resume(service, ann, job) -> None:
     """A paused job is due never, a resumed one again; both may be said twice."""
     assert service.jobs.pause(ann, job.id).paused

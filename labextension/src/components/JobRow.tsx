@@ -3,6 +3,7 @@ import * as React from 'react';
 
 import { trans } from '../i18n';
 import { pauseIcon, resumeIcon } from '../icons';
+import { cellOf, outlook } from '../logic/progress';
 import { complaint, isFailing, isLate, shownOfJob } from '../logic/states';
 import type { IJobSummary, IRun } from '../tokens';
 import { useBusy, useJobActions } from './actions';
@@ -77,6 +78,7 @@ export const JobRow = React.memo(function JobRow(props: {
 /** What is worth saying about a job in a line: how it stands, then what comes next. */
 function RowNews(props: { summary: IJobSummary }) {
   const { summary } = props;
+  const now = useNow();
   const { job, active_run: running, last_run: last } = summary;
   const next = <NextDue summary={summary} next={summary.next_due} />;
   const trouble = running
@@ -92,12 +94,24 @@ function RowNews(props: { summary: IJobSummary }) {
       </>
     );
   }
+  if (running) {
+    const left = outlook(running, summary.usual, now);
+    return (
+      <span className="jp-orch-clip">
+        {progressOf(running)}
+        {' · '}
+        {left ?? next}
+      </span>
+    );
+  }
   return (
     <span className="jp-orch-clip">
-      {running
-        ? progressOf(running)
-        : last && <Instant at={last.ended_at ?? last.created_at} as="ago" />}
-      {(running || last) && ' · '}
+      {last && (
+        <>
+          <Instant at={last.ended_at ?? last.created_at} as="ago" />
+          {' · '}
+        </>
+      )}
       {next}
     </span>
   );
@@ -107,10 +121,7 @@ function progressOf(run: IRun): string {
   if (run.state === 'queued') {
     return trans.__('queued');
   }
-  const { cells_done: done, cells_total: total } = run;
-  return total
-    ? trans.__('running, cell %1 of %2', Math.min(done + 1, total), total)
-    : trans.__('running');
+  return run.cells_total ? cellOf(run) : trans.__('running');
 }
 
 export function NextDue(props: { summary: IJobSummary; next: string | null }) {

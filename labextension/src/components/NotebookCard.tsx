@@ -1,11 +1,12 @@
 import * as React from 'react';
 
 import { trans } from '../i18n';
+import { outlook } from '../logic/progress';
 import { complaint, shownOfJob } from '../logic/states';
 import { useJobs } from '../queries';
 import type { IJobSummary } from '../tokens';
 import { useBusy, useJobActions } from './actions';
-import { Button, Elapsed, Instant, State } from './basics';
+import { Button, Elapsed, Instant, State, useNow } from './basics';
 import { useOrch, useSignal } from './context';
 import { Problem, Skeleton } from './Fetched';
 import { NextDue } from './JobRow';
@@ -62,6 +63,8 @@ function CardJob(props: { summary: IJobSummary }) {
   const busy = useBusy(job.id);
   const state = shownOfJob(summary);
   const run = running ?? last;
+  const now = useNow();
+  const left = running && outlook(running, summary.usual, now);
   return (
     <div className="jp-orch-card-job">
       <div className="jp-orch-card-line">
@@ -75,6 +78,7 @@ function CardJob(props: { summary: IJobSummary }) {
               <span className="jp-orch-muted">
                 {' '}
                 <Elapsed from={run.started_at} to={run.ended_at} />
+                {left && ` · ${left}`}
               </span>
             )}
           </span>
