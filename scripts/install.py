@@ -38,9 +38,10 @@ def main(extra: str) -> None:
     for stamp in (VENV / f"installed-{name}" for name in INCLUDED_IN[extra]):
         if stamp.exists() and stamp.read_text() == wanted:
             return
-    # Without Node a bundle that is there already is as good.
-    bundled = (ROOT / "jupyter_orch/_labextension/package.json").exists()
-    if not bundled and shutil.which("node") is None:
+    bundle = ROOT / "jupyter_orch/_labextension"
+    if shutil.which("node") is not None:
+        shutil.rmtree(bundle, ignore_errors=True)  # else it is taken for new when styles changed
+    elif not (bundle / "package.json").exists():  # one that is there already is as good
         stop("Node 20 is needed to build the JupyterLab extension (on Debian: apt install nodejs).")
     if not (VENV / "bin" / "python").exists():
         step("Making a virtual environment in .venv", [sys.executable, "-m", "venv", str(VENV)])
