@@ -7,7 +7,7 @@ The rows come from the version before the run. For `replace` it is the slice as 
 import json
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -109,9 +109,8 @@ class Standing:
         return None
 
     def _append_problem(self) -> str | None:
-        wanted = {file.file_path for file in snapshots.written(self.table, self._made)}
         there = {task.file.file_path for task in self.appended}
-        if there == wanted:
+        if there == self._files:
             return None
         if not there:
             return "None of its files is left: later versions replaced them."
@@ -123,17 +122,26 @@ class Standing:
     @cached_property
     def appended(self) -> list[FileScanTask]:
         """Files of an `append` that readers see now."""
-        wanted = {file.file_path for file in snapshots.written(self.table, self._made)}
         if self.table.metadata.current_snapshot_id is None:
             return []
         tasks = self.table.scan().plan_files()
-        return [task for task in tasks if task.file.file_path in wanted]
+        return [task for task in tasks if task.file.file_path in self._files]
 
     @property
     def _made(self) -> Snapshot:
         if self.snapshot is None:
             raise Refused("This version has expired.", field="run")
         return self.snapshot
+
+    @cached_property
+    def _files(self) -> frozenset[str]:
+        """Paths of the files that the version wrote."""
+        return frozenset(file.file_path for file in snapshots.written(self.table, self._made))
+
+    @cached_property
+    def _slice(self) -> dict[str, Any]:
+        values: dict[str, Any] = json.loads(self.noted.get("slice") or "{}")
+        return values
 
     @cached_property
     def version_keys(self) -> tuple[str, ...]:
@@ -154,7 +162,7 @@ class Standing:
             key_rows = snapshots.distinct(keys, rows) if rows else None
         return snapshots.Change(
             mode="upsert" if keys else "replace",
-            part=Slice.bind(json.loads(self.noted.get("slice") or "{}"), schema),
+            part=Slice.bind(self._slice, schema),
             keys=keys,
             key_rows=key_rows,
             files=(),
@@ -162,9 +170,9 @@ class Standing:
         )
 
     def _new_rows(self) -> Iterator[pa.Table]:
-        wanted = {file.file_path for file in snapshots.written(self.table, self._made)}
-        tasks = self.table.scan(snapshot_id=self._made.snapshot_id).plan_files()
-        return (snapshots.read(self.table, task) for task in tasks if task.file.file_path in wanted)
+        for task in self.table.scan(snapshot_id=self._made.snapshot_id).plan_files():
+            if task.file.file_path in self._files:
+                yield snapshots.read(self.table, task)
 
     @cached_property
     def later(self) -> tuple[TableVersion, ...]:
@@ -187,8 +195,7 @@ class Standing:
             return False  # the same rows in other files
         if mode == "replace" and self.change.part.values:
             part = json.loads(noted.get("slice") or "{}")
-            mine = json.loads(self.noted.get("slice") or "{}")
-            if any(name in part and part[name] != value for name, value in mine.items()):
+            if any(name in part and part[name] != value for name, value in self._slice.items()):
                 return False
             if part:
                 return True
@@ -245,15 +252,14 @@ class Standing:
         else:
             removed = self._count(self.table.metadata.current_snapshot())
             restored = self._count(self.before)
-        part = json.loads(self.noted.get("slice") or "{}")
-        where = ", ".join(f"{name} = {value}" for name, value in part.items())
+        where = ", ".join(f"{name} = {value}" for name, value in self._slice.items())
         what = where or "the whole table"
         keys = ", ".join(self.version_keys)
         return UndoPart(
             table=self.version.table,
             version=self.version.snapshot_id,
             mode=mode,
-            slice=part,
+            slice=self._slice,
             keys=self.version_keys,
             does=_DOES[mode].format(
                 removed=_counted(removed), restored=_counted(restored), what=what, keys=keys
@@ -272,14 +278,7 @@ class Standing:
         pieces = self._pieces(self._tasks(self.before)) if self.before is not None else iter(())
         files = snapshots.write(self.table, pieces, uuid.uuid4())
         count = sum(file.record_count for file in files)
-        change = snapshots.Change(
-            mode=self.change.mode,
-            part=self.change.part,
-            keys=self.change.keys,
-            key_rows=self.change.key_rows,
-            files=files,
-            rows=count,
-        )
+        change = replace(self.change, files=files, rows=count)
         return snapshots.build(self.table, change, {**noted, "orch.rows": str(count)})
 
 
