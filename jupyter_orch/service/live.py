@@ -51,7 +51,11 @@ def usual_of(store: Store, run: Run) -> Usual | None:
     """What the job's history says about a run that has not ended."""
     if run.job_id is None or run.state in TERMINAL:
         return None
-    return usual(store.durations(run.job_id, limit=HISTORY))
+    return _usual_of_job(store, run.job_id)
+
+
+def _usual_of_job(store: Store, job_id: JobId) -> Usual | None:
+    return usual(store.durations(job_id, limit=HISTORY))
 
 
 class Outlook:
@@ -73,7 +77,7 @@ class Outlook:
 
     def _read(self, job_id: JobId, last: RunId) -> Usual | None:
         del last  # the history is the same as long as this is
-        return usual(self._store.durations(job_id, limit=HISTORY))
+        return _usual_of_job(self._store, job_id)
 
 
 def _read(artifacts: Artifacts, run: Run, name: str, kind: Any) -> Any:

@@ -56,7 +56,11 @@ export const JobRow = React.memo(function JobRow(props: {
           {running && isLate(running, now) && <State of="late" />}
         </div>
         <div className="jp-orch-row-more">
-          {props.gone ? trans.__('deleted') : <RowNews summary={summary} />}
+          {props.gone ? (
+            trans.__('deleted')
+          ) : (
+            <RowNews summary={summary} now={now} />
+          )}
         </div>
         {running && running.cells_total > 0 && (
           <progress
@@ -76,9 +80,8 @@ export const JobRow = React.memo(function JobRow(props: {
 });
 
 /** What is worth saying about a job in a line: how it stands, then what comes next. */
-function RowNews(props: { summary: IJobSummary }) {
-  const { summary } = props;
-  const now = useNow();
+function RowNews(props: { summary: IJobSummary; now: Date }) {
+  const { summary, now } = props;
   const { job, active_run: running, last_run: last } = summary;
   const next = <NextDue summary={summary} next={summary.next_due} />;
   const trouble = running
